@@ -1,0 +1,1 @@
+"""The JSON side: every URL in one table, one door in front of all of them."""

@@ -1,0 +1,143 @@
+"""The door: finds out who is calling and which city the request is about, before any handler runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from aiohttp import web
+
+from vmsd.api.policy import Handler, Route, Tenant
+from vmsd.api.site import SITE, Site
+from vmsd.errors import Malformed, NotAllowed, NotFound, NotLoggedIn
+from vmsd.model.city import City
+from vmsd.model.person import Caller, Role, Verb
+from vmsd.services.accounts import TOKEN_PREFIX
+from vmsd.services.open_city import OpenCity
+
+COOKIE = "vmsd_session"
+CITY_HEADER = "X-City-ID"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def door(policies: Mapping[web.AbstractRoute, Route]) -> Handler:
+    """The middleware for a route table; a route that is not in it answers 404 or 405 by itself."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        route = policies.get(request.match_info.route)
+        if route is None:
+            return await handler(request)
+        if route.tenant != Tenant.PUBLIC:
+            await _admit(request, route)
+        return await handler(request)
+
+    return check
+
+
+async def _admit(request: web.Request, route: Route) -> None:
+    site = request.app[SITE]
+    caller = await _caller(request, site, route)
+    _refuse_other_origins(request, caller)
+    request["caller"] = caller
+    if route.verb is not None and route.verb not in caller.verbs:
+        raise NotAllowed("your account may not do this")
+    if route.tenant == Tenant.SITE and caller.role != Role.SUPERADMIN:
+        raise NotAllowed("only a superadmin may do this")
+    if route.tenant == Tenant.CITY:
+        city = await _city(request, site, route, caller)
+        _refuse_suspended(city, caller)
+        request["city"] = site.open_city(city)
+        request["caller"] = replace(caller, city=city)
+
+
+async def _caller(request: web.Request, site: Site, route: Route) -> Caller:
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        if bearer.startswith(TOKEN_PREFIX):
+            return await site.accounts.caller_of_token(bearer)
+        if route.media:
+            return _viewer(request, site, bearer)
+        raise NotLoggedIn("this token is not valid")
+    if route.media and "token" in request.query:
+        return _viewer(request, site, request.query["token"])
+    cookie = request.cookies.get(COOKIE)
+    if cookie is None:
+        raise NotLoggedIn("log in first")
+    return await site.accounts.caller_of_session(cookie)
+
+
+def _viewer(request: web.Request, site: Site, token: str) -> Caller:
+    stream = site.streams.use(token)
+    request["stream"] = stream
+    person = stream.caller.person
+    return Caller(person, "viewing", camera_id=stream.camera_id, shown_city_id=stream.city_id)
+
+
+def _refuse_other_origins(request: web.Request, caller: Caller) -> None:
+    """A cookie alone changes nothing from another site: the browser must say the request is our own page's."""
+    if caller.means != "session" or request.method in SAFE_METHODS:
+        return
+    origin = request.headers.get("Origin")
+    same_origin = origin is not None and urlsplit(origin).netloc == request.host
+    same_site = request.headers.get("Sec-Fetch-Site") in (None, "same-origin", "none")
+    if not same_site or (origin is not None and not same_origin):
+        raise NotAllowed("this request comes from another site")
+
+
+async def _city(request: web.Request, site: Site, route: Route, caller: Caller) -> City:
+    named = request.headers.get(CITY_HEADER)
+    if named is not None:
+        return await _named_city(site, caller, named)
+    if caller.person.city_id is not None:
+        return await site.cities.get_by_id(caller.person.city_id)
+    if caller.means == "viewing" or (caller.means == "session" and (route.page or route.media)):
+        return await _shown_city(site, caller)
+    raise Malformed(f"say which city in the {CITY_HEADER} header")
+
+
+async def _named_city(site: Site, caller: Caller, named: str) -> City:
+    try:
+        public_id = str(UUID(named))
+    except ValueError as error:
+        raise Malformed(f"{CITY_HEADER} is not a UUID") from error
+    if caller.role == Role.SUPERADMIN:
+        city = await site.cities.get(public_id)
+        if caller.means == "viewing" and city.id != caller.shown_city_id:
+            raise NotAllowed("this viewing token is another city's")
+        return city
+    own = await site.cities.get_by_id(caller.person.city_id or 0)
+    if own.public_id != public_id:
+        raise NotAllowed("this is not your city")
+    return own
+
+
+async def _shown_city(site: Site, caller: Caller) -> City:
+    if caller.shown_city_id is not None:
+        return await site.cities.get_by_id(caller.shown_city_id)
+    cities = await site.cities.list(limit=1)
+    if not cities:
+        raise NotFound("there is no city yet")
+    return cities[0]
+
+
+def _refuse_suspended(city: City, caller: Caller) -> None:
+    if city.status == "suspended" and caller.role != Role.SUPERADMIN:
+        raise NotAllowed("this city is suspended")
+
+
+def city_of(request: web.Request) -> OpenCity:
+    """The city the door opened for this request."""
+    city: OpenCity = request["city"]
+    return city
+
+
+def caller_of(request: web.Request) -> Caller:
+    caller: Caller = request["caller"]
+    return caller
+
+
+def may(request: web.Request, verb: Verb) -> bool:
+    return verb in caller_of(request).verbs

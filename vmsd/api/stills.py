@@ -1,0 +1,31 @@
+"""`/api/v1/cameras/{id}/snapshot.jpg`: the newest still, or a fresh one."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from pydantic import Field
+
+from vmsd.api.bodies import Query, read_query
+from vmsd.api.cameras import camera_of
+from vmsd.api.door import city_of
+from vmsd.api.site import SITE
+from vmsd.clock import rfc3339
+
+
+class Snapshot(Query):
+    fresh: bool = False
+    width: int | None = Field(None, ge=64, le=3840)
+
+
+async def snapshot(request: web.Request) -> web.Response:
+    query = read_query(request, Snapshot)
+    camera = await camera_of(request)
+    site = request.app[SITE]
+    still = await site.stills.get(city_of(request).city, camera, fresh=query.fresh, width=query.width)
+    age_ms = max(0, site.clock.wall_ms() - still.frame_ms)
+    headers = {
+        "Cache-Control": "no-store",
+        "X-Frame-Time": rfc3339(still.frame_ms),
+        "X-Frame-Age": f"{age_ms / 1000:.3f}",
+    }
+    return web.Response(body=still.jpeg, content_type="image/jpeg", headers=headers)

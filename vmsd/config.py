@@ -1,0 +1,164 @@
+"""Everything that can be set: one TOML file, checked whole before anything starts."""
+
+from __future__ import annotations
+
+import tomllib
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from vmsd.errors import BadSetting
+
+GIB = 1024**3
+MIB = 1024**2
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Ratio = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Site(Section):
+    name: str = Field("vmsd", min_length=1, max_length=100)
+    time_zone: str = "America/Sao_Paulo"
+    language: Literal["pt_BR", "en"] = "pt_BR"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone called {name!r}") from error
+        return name
+
+
+class Http(Section):
+    """`keepalive_s` is also the deadline for a request's headers; `body_bytes` limits JSON bodies."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    keepalive_s: float = Field(15, gt=0, le=300)
+    body_bytes: int = Field(MIB, ge=1024, le=64 * MIB)
+    body_deadline_s: float = Field(15, gt=0, le=300)
+    session_idle_s: int = Field(12 * 3600, ge=60)
+    session_absolute_s: int = Field(24 * 3600, ge=60)
+
+
+class MediaMtx(Section):
+    """Where MediaMTX listens; the rendered file says the same to MediaMTX. Ports on loopback but `rtmp`."""
+
+    api_port: Port = 9997
+    metrics_port: Port = 9998
+    hls_port: Port = 8888
+    rtsp_port: Port = 8554
+    rtmp_port: Port = 1935
+    rtmp_host: str = ""
+    deadline_s: float = Field(5, gt=0, le=30)
+    answer_bytes: int = Field(8 * MIB, ge=MIB)
+    segment_s: int = Field(1800, ge=2, le=86400)
+    hls_segment_s: float = Field(2, ge=0.5, le=10)
+    hls_segments: int = Field(5, ge=3, le=20)
+
+
+class Disk(Section):
+    """The breaker opens over `breaker_used` or under the headroom; the sweeper makes room over `sweep_used`."""
+
+    breaker_used: Ratio = 0.95
+    breaker_closes_used: Ratio = 0.93
+    sweep_used: Ratio = 0.90
+    headroom_bytes: int = Field(GIB, ge=0)
+    headroom_hours: float = Field(1, ge=0, le=168)
+    ballast_bytes: int = Field(64 * MIB, ge=0)
+    must_be_mount: bool = False
+    purge_batch: int = Field(64, ge=1, le=10_000)
+    purge_cap: int = Field(2_000, ge=1, le=100_000)
+
+
+class CameraRules(Section):
+    """`networks` lists where cameras may live beyond the public rule: loopback, link-local and the box's own
+    addresses are refused unless listed here; the box's own ports always are."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    probe_deadline_s: float = Field(5, gt=0, le=30)
+    health_every_s: float = Field(60, gt=0)
+    stall_s: float = Field(5, gt=0, le=60)
+    stills_every_s: float = Field(10, gt=0, le=3600)
+    live_delay_s: float = Field(8, gt=0)
+
+
+class Tunnel(Section):
+    """A command that prints the URL of the tunnelled camera on its first line and runs while it is up.
+
+    `{target}` in an argument is the camera's `tunnel_target`.
+    """
+
+    command: tuple[str, ...] = Field(min_length=1)
+
+
+class LiveLimits(Section):
+    cache_bytes: int = Field(256 * MIB, ge=16 * MIB)
+    object_bytes: int = Field(32 * MIB, ge=MIB)
+    in_flight: int = Field(512, ge=1)
+    in_flight_per_viewer: int = Field(48, ge=1)
+    streams: int = Field(2000, ge=1)
+    viewing_s: int = Field(60, ge=10, le=3600)
+
+
+class Settings(Section):
+    """`data_dir` holds the database and the keys, `recordings_dir` the video (on the appliance another file
+    system), `runtime_dir` what need not survive a boot (tmpfs)."""
+
+    data_dir: Path
+    recordings_dir: Path
+    runtime_dir: Path
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    site: Site = Site()
+    http: Http = Http()
+    mediamtx: MediaMtx = MediaMtx()
+    disk: Disk = Disk()
+    cameras: CameraRules = CameraRules()
+    live: LiveLimits = LiveLimits()
+    tunnels: dict[str, Tunnel] = {}
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "vmsd.db"
+
+    @property
+    def mediamtx_file(self) -> Path:
+        return self.runtime_dir / "mediamtx.yml"
+
+    @property
+    def own_ports(self) -> frozenset[int]:
+        """Ports no camera may be at on this machine."""
+        mtx = self.mediamtx
+        ports = {mtx.api_port, mtx.metrics_port, mtx.hls_port, mtx.rtsp_port, mtx.rtmp_port, self.http.port}
+        return frozenset(ports)
+
+    @field_validator("data_dir", "recordings_dir", "runtime_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        if not path.is_absolute():
+            raise ValueError("must be an absolute path")
+        return path
+
+
+def load_settings(file: Path) -> Settings:
+    """Read and check `file`; `BadSetting` names every field that is wrong."""
+    try:
+        raw = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise BadSetting(f"cannot read {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{file} is not valid TOML: {error}") from error
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise BadSetting(f"{file}: " + "; ".join(lines)) from error

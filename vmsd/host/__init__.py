@@ -1,0 +1,1 @@
+"""Everything vmsd knows of the machine it runs on: disk, volume, folders, clocks, keys."""

@@ -1,0 +1,47 @@
+"""What the kernel says of its own clock: whether something keeps it right."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+STA_UNSYNC = 0x0040
+STA_NANO = 0x2000
+TIME_ERROR = 5
+"""From <sys/timex.h>; the return value and flags of a clock that nobody synchronises."""
+
+
+@dataclass(frozen=True)
+class KernelClock:
+    """`synchronised` is None where the kernel would not say; `offset_us` is what is left to correct."""
+
+    synchronised: bool | None
+    offset_us: int = 0
+
+
+class _Timex(ctypes.Structure):
+    """`struct timex`; only its beginning is read, the tail leaves room for what the kernel adds."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("tail", ctypes.c_byte * 512),
+    )
+
+
+def read_kernel_clock() -> KernelClock:
+    """Asks only (`modes` is 0), so it needs no right and changes nothing."""
+    try:
+        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
+    except (OSError, AttributeError):
+        return KernelClock(None)
+    timex = _Timex(modes=0)
+    answer = adjtimex(ctypes.byref(timex))
+    if answer < 0:
+        return KernelClock(None)
+    synchronised = answer != TIME_ERROR and not timex.status & STA_UNSYNC
+    return KernelClock(synchronised, timex.offset // 1000 if timex.status & STA_NANO else timex.offset)

@@ -1,0 +1,101 @@
+"""The box's keys: made at first start, kept beside the database, never in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from vmsd.errors import BadSetting
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+KEY_ID = b"\x01"
+
+
+class Vault:
+    """AES-256-GCM; what is sealed opens only under the name it was bound to.
+
+    Sealed form: key id (1 byte), nonce (12 bytes), ciphertext with tag.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def seal(self, clear: bytes, bound_to: str) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return KEY_ID + nonce + self._cipher.encrypt(nonce, clear, bound_to.encode())
+
+    def open(self, sealed: bytes, bound_to: str) -> bytes:
+        """Raises `BadSetting` when the key is not the one it was sealed with."""
+        nonce, rest = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, rest, bound_to.encode())
+        except InvalidTag as error:
+            raise BadSetting("the key beside the database is not the one its secrets were sealed with") from error
+
+
+@dataclass(frozen=True)
+class Keys:
+    """`recording_ids` makes the public ids of segments; `mediamtx_password` and `cdn_secret` are MediaMTX's."""
+
+    vault: Vault
+    recording_ids: bytes
+    mediamtx_user: str
+    mediamtx_password: str
+    cdn_secret: str
+
+    def __repr__(self) -> str:
+        return "Keys(***)"
+
+
+def load_keys(data_dir: Path) -> Keys:
+    """The keys under `data_dir/keys`, made now if they are not there yet.
+
+    A systemd credential named `vault.key` takes the place of the file of that name.
+    """
+    folder = data_dir / "keys"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mediamtx = json.loads(_kept(folder / "mediamtx.json", _new_mediamtx))
+    return Keys(
+        vault=Vault(_vault_key(folder)),
+        recording_ids=_kept(folder / "recording-ids.key", lambda: secrets.token_bytes(16)),
+        mediamtx_user="vmsd",
+        mediamtx_password=mediamtx["password"],
+        cdn_secret=mediamtx["cdn_secret"],
+    )
+
+
+def _vault_key(folder: Path) -> bytes:
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    credential = Path(credentials) / "vault.key" if credentials else None
+    if credential and credential.exists():
+        key = credential.read_bytes()
+    else:
+        key = _kept(folder / "vault.key", lambda: secrets.token_bytes(KEY_BYTES))
+    if len(key) != KEY_BYTES:
+        raise BadSetting(f"vault.key must be {KEY_BYTES} bytes long")
+    return key
+
+
+def _new_mediamtx() -> bytes:
+    return json.dumps({"password": secrets.token_urlsafe(32), "cdn_secret": secrets.token_hex(32)}).encode()
+
+
+def _kept(file: Path, make: Callable[[], bytes]) -> bytes:
+    if file.exists():
+        return file.read_bytes()
+    content = make()
+    temporary = file.with_name(f".{file.name}.new")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as new:
+        new.write(content)
+        new.flush()
+        os.fsync(new.fileno())
+    temporary.rename(file)
+    return content

@@ -1,0 +1,1 @@
+"""Live pictures on their way from MediaMTX to the people who may see them."""

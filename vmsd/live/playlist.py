@@ -1,0 +1,112 @@
+"""HLS as MediaMTX writes it: which file names exist, and what a playlist says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import urlencode
+
+from vmsd.errors import MediaServerAway, NotFound
+
+INDEX = "index.m3u8"
+
+
+class Kind(Enum):
+    INDEX = "index"
+    MEDIA = "media"
+    INIT = "init"
+    SEGMENT = "segment"
+
+    @property
+    def is_playlist(self) -> bool:
+        return self in (Kind.INDEX, Kind.MEDIA)
+
+
+# The names of all three variants of MediaMTX: a prefix that is new per muxer instance, a track, a number.
+_NAME = re.compile(
+    r"(?P<index>index\.m3u8)"
+    r"|(?P<media>[a-z]{1,12}[0-9]{0,3}_stream\.m3u8)"
+    r"|(?P<init>[0-9A-Za-z]{1,32}_[a-z]{1,12}[0-9]{0,3}_init\.mp4)"
+    r"|(?P<segment>[0-9A-Za-z]{1,32}_[a-z]{1,12}[0-9]{0,3}_(?:seg|part)[0-9]{1,12}\.(?:mp4|ts))"
+)
+# A line that is no tag, or the URI of EXT-X-MAP, EXT-X-MEDIA and their like.
+_URI = re.compile(rb'^[^#\s][^\r\n]*|(?<=URI=")[^"\r\n]+', re.MULTILINE)
+_MAP = re.compile(rb'^#EXT-X-MAP:[^\r\n]*?URI="([^"\r\n?]+)', re.MULTILINE)
+_EXTINF = re.compile(rb"^#EXTINF:([0-9]{1,6}(?:\.[0-9]{1,9})?)", re.MULTILINE)
+
+
+def kind_of(file: str) -> Kind:
+    """What a file of this name is; NotFound for every name MediaMTX would not give."""
+    match = _NAME.fullmatch(file)
+    if match is None or match.lastgroup is None:
+        raise NotFound("There is no such file.")
+    return Kind(match.lastgroup)
+
+
+def content_type_of(file: str) -> str:
+    if file.endswith(".m3u8"):
+        return "application/vnd.apple.mpegurl"
+    if file.endswith(".ts"):
+        return "video/mp2t"
+    return "audio/mp4" if "_audio" in file else "video/mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class Playlist:
+    """A playlist cut behind each of its own URIs, so that adding a query is one join."""
+
+    pieces: tuple[bytes, ...]
+    files: tuple[str, ...]
+    init: str | None
+    last_segment_s: float | None
+
+    def render(self, query: Mapping[str, str]) -> bytes:
+        """The playlist with `query` behind each URI."""
+        return (b"?" + urlencode(query).encode() if query else b"").join(self.pieces)
+
+    @property
+    def video(self) -> str:
+        """The media playlist of the picture, in an index; NotFound when there is only sound."""
+        for file in self.files:
+            if file.startswith(("video", "main")):
+                return file
+        raise NotFound("The stream has no picture.")
+
+    @property
+    def newest(self) -> tuple[str, str]:
+        """The names of the init and of the newest whole segment; NotFound while there is none."""
+        segment = next((file for file in reversed(self.files) if "_seg" in file), None)
+        if self.init is None or segment is None:
+            raise NotFound("The stream has no segment yet.")
+        return self.init, segment
+
+
+def parse(body: bytes) -> Playlist:
+    """Raises MediaServerAway for what is no playlist. Queries the origin put behind its URIs are cut off."""
+    if not body.startswith(b"#EXTM3U"):
+        raise MediaServerAway("MediaMTX answered something that is no playlist.")
+    pieces: list[bytes] = []
+    files: list[str] = []
+    done = 0
+    for match in _URI.finditer(body):
+        name = match[0].partition(b"?")[0].strip().decode("ascii", "replace")
+        if not _NAME.fullmatch(name):
+            continue
+        pieces.append(body[done : match.start()] + name.encode())
+        done = match.end()
+        if body[match.start() - 1 : match.start()] != b'"':
+            files.append(name)
+    pieces.append(body[done:])
+    return Playlist(tuple(pieces), tuple(files), _init_of(body), _last_duration_s(body))
+
+
+def _init_of(body: bytes) -> str | None:
+    match = _MAP.search(body)
+    return match[1].decode("ascii", "replace") if match else None
+
+
+def _last_duration_s(body: bytes) -> float | None:
+    durations = _EXTINF.findall(body)
+    return float(durations[-1]) if durations else None

@@ -1,0 +1,1 @@
+"""All knowledge of MediaMTX: its API, its answers, its configuration file and its names."""

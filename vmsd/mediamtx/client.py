@@ -1,0 +1,106 @@
+"""Asks MediaMTX through its control API: one question at a time, bounded in time and in size."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from typing import TypeVar
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+
+from vmsd.errors import MediaServerAway
+from vmsd.mediamtx.answers import ConfiguredPath, ConfiguredPathPage, Info, Path, PathPage
+
+PAGE_ITEMS = 1000
+MAX_PAGES = 20
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class MediaMtxClient:
+    """Every method raises `MediaServerAway` when MediaMTX is down, late, or answers nonsense."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        url: str,
+        user: str,
+        password: str,
+        deadline_s: float,
+        answer_bytes: int,
+    ) -> None:
+        self._session = session
+        self._url = url
+        self._headers = {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
+        self._deadline_s = deadline_s
+        self._answer_bytes = answer_bytes
+        self._one_change = asyncio.Lock()
+
+    async def info(self) -> Info:
+        return _parse(Info, await self._ask("GET", "/v3/info"))
+
+    async def list_paths(self) -> list[Path]:
+        """All live paths, every page."""
+        items: list[Path] = []
+        for number in range(MAX_PAGES):
+            page = _parse(PathPage, await self._ask("GET", f"/v3/paths/list?{_page(number)}"))
+            items += page.items
+            if number + 1 >= page.page_count:
+                break
+        return items
+
+    async def list_configured_paths(self) -> list[ConfiguredPath]:
+        """All paths of MediaMTX's configuration as it has loaded it, every page."""
+        items: list[ConfiguredPath] = []
+        for number in range(MAX_PAGES):
+            page = _parse(ConfiguredPathPage, await self._ask("GET", f"/v3/config/paths/list?{_page(number)}"))
+            items += page.items
+            if number + 1 >= page.page_count:
+                break
+        return items
+
+    async def set_recording(self, *, on: bool) -> None:
+        """Start or stop recording on every camera that does not say otherwise, touching no source.
+
+        Gone with the next reload of the file: the file has to say the same.
+        """
+        async with self._one_change:
+            await self._ask("PATCH", "/v3/config/pathdefaults/patch", {"record": on})
+
+    async def _ask(self, method: str, path: str, body: dict[str, object] | None = None) -> bytes:
+        try:
+            async with (
+                asyncio.timeout(self._deadline_s),
+                self._session.request(
+                    method, self._url + path, json=body, headers=self._headers, allow_redirects=False
+                ) as response,
+            ):
+                return await self._read(response)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            refused = isinstance(error, aiohttp.ClientConnectorError)
+            raise MediaServerAway("MediaMTX does not answer", refused=refused) from error
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        if response.status != 200:  # noqa: PLR2004 - HTTP's own number
+            raise MediaServerAway(f"MediaMTX answered {response.status}")
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > self._answer_bytes:
+                raise MediaServerAway(f"MediaMTX answered more than {self._answer_bytes} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _page(number: int) -> str:
+    return f"itemsPerPage={PAGE_ITEMS}&page={number}"
+
+
+def _parse(model: type[Model], body: bytes) -> Model:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise MediaServerAway("MediaMTX answered something that is not its API") from error

@@ -1,0 +1,86 @@
+"""A recorded segment: one file MediaMTX wrote, as the index knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum, IntFlag, StrEnum
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class SegmentState(IntEnum):
+    """The life of a segment; numbers are stored."""
+
+    RUNNING = 0
+    CLOSED = 1
+    GARBAGE = 2
+
+
+class SegmentFlag(IntFlag):
+    """Facts about a segment that are stored as bits."""
+
+    DAMAGED = 1
+    CLOCK_UNTRUSTED = 2
+    PRESERVED = 4
+    INCIDENT = 8
+
+
+PROTECTED = SegmentFlag.PRESERVED | SegmentFlag.INCIDENT
+"""What is never purged automatically."""
+
+
+class PurgeReason(StrEnum):
+    """Why a segment was deleted; stored with every deletion."""
+
+    RETENTION_PLAN = "retention_plan"
+    RETENTION_CAMERA = "retention_camera"
+    SPACE = "space"
+    EMPTY = "empty"
+    VANISHED = "vanished"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """`start_us` is the start MediaMTX wrote into the file name, in microseconds since 1970 UTC.
+
+    `bytes` is the size of the file; `valid_bytes` ends with its last whole fragment.
+    """
+
+    city_id: int
+    camera_id: int
+    start_us: int
+    duration_ms: int
+    bytes: int
+    valid_bytes: int
+    state: SegmentState
+    flags: SegmentFlag
+    sha256: bytes | None = None
+    purge_reason: str | None = None
+
+    @property
+    def start_ms(self) -> int:
+        return self.start_us // 1000
+
+    @property
+    def end_ms(self) -> int:
+        return self.start_ms + self.duration_ms
+
+    @property
+    def file_name(self) -> str:
+        return segment_file_name(self.start_us)
+
+
+def segment_file_name(start_us: int) -> str:
+    """The name MediaMTX gives a segment under `recordPath` with TZ=UTC."""
+    return f"{EPOCH + timedelta(microseconds=start_us):%Y-%m-%d_%H-%M-%S-%f}.mp4"
+
+
+def segment_start_us(file_name: str) -> int | None:
+    """The inverse of `segment_file_name`; None for any other file."""
+    try:
+        at = datetime.strptime(file_name, "%Y-%m-%d_%H-%M-%S-%f.mp4").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    start_us = (at - EPOCH) // timedelta(microseconds=1)
+    return start_us if segment_file_name(start_us) == file_name else None

@@ -1,0 +1,1 @@
+"""HTML: the dashboard's pages, their words and their static files."""

@@ -1,0 +1,20 @@
+"""One city, opened: everything a request may do hangs off this, and none of it can see another city."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vmsd.model.city import City
+from vmsd.services.cameras import CityCameras
+from vmsd.services.recordings import CityRecordings
+from vmsd.store.scope import Scope
+from vmsd.store.states import States
+
+
+@dataclass(frozen=True)
+class OpenCity:
+    city: City
+    scope: Scope
+    cameras: CityCameras
+    recordings: CityRecordings
+    states: States

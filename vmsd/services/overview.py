@@ -1,0 +1,237 @@
+"""What the box knows of itself, gathered for people: states, health, storage, notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vmsd import __version__
+from vmsd.clock import Clock, rfc3339
+from vmsd.config import Settings
+from vmsd.mediamtx.names import PathName
+from vmsd.model.camera import Camera
+from vmsd.model.city import City
+from vmsd.model.state import LiveState
+from vmsd.services.clock_trust import Timekeeper
+from vmsd.services.desired import DesiredState
+from vmsd.services.index import RecordingIndex
+from vmsd.services.live_states import LiveStates, key_of
+from vmsd.services.storage import DiskWatch
+from vmsd.services.streams import Streams
+
+RECORDING_S = 12
+"""Bytes that reached the disk within this time count as recording: parts of 1 s, looked at every 5 s."""
+VOLUME_NOTICES = {
+    "volume_missing": "volume_missing",
+    "volume_foreign": "volume_foreign",
+    "unreadable": "disk_unreadable",
+    "read_only": "disk_unreadable",
+}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something everybody must see until it is put right; `code` has its words in the dashboard."""
+
+    code: str
+    level: str
+    since_ms: int | None
+    facts: dict[str, Any]
+
+    def shown(self) -> dict[str, Any]:
+        since = None if self.since_ms is None else rfc3339(self.since_ms)
+        return {"code": self.code, "level": self.level, "since": since, "facts": self.facts}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the overview looks; all of it is in memory."""
+
+    settings: Settings
+    clock: Clock
+    states: LiveStates
+    desired: DesiredState
+    index: RecordingIndex
+    disk: DiskWatch
+    timekeeper: Timekeeper
+    streams: Streams
+    pulses: Callable[[], Sequence[dict[str, Any]]]
+    """The tasks' pulses, ready to be shown."""
+    hls_stats: Callable[[], dict[str, int]]
+    database_ok: Callable[[], bool]
+    database_bytes: Callable[[], int]
+
+
+class Overview:
+    def __init__(self, sources: Sources) -> None:
+        self._from = sources
+        self._started_s = sources.clock.monotonic()
+
+    def now(self) -> str:
+        return rfc3339(self._from.clock.wall_ms())
+
+    def applied(self, city: City, camera: Camera) -> bool:
+        """MediaMTX was seen to have this camera and every change so far."""
+        desired = self._from.desired
+        name = str(PathName(city.public_id, camera.public_id))
+        return desired.applied_version == desired.version and name in desired.applied_paths
+
+    def publish_address(self, city: City, camera: Camera) -> dict[str, str]:
+        """Where a pushing camera must send to; the key is shown to who may configure cameras."""
+        mtx = self._from.settings.mediamtx
+        path = PathName(city.public_id, camera.public_id)
+        key = camera.secret.publish_key or ""
+        return {
+            "rtmp_port": str(mtx.rtmp_port),
+            "rtmp_path": f"/{path}?user={camera.public_id}&pass={key}",
+        }
+
+    def recording(self, camera: Camera) -> bool:
+        """Bytes of this camera reached the disk within the last seconds."""
+        written_ms = self._from.index.last_written_ms(key_of(camera))
+        return written_ms is not None and self._from.clock.wall_ms() - written_ms <= RECORDING_S * 1000
+
+    def status(self, camera: Camera) -> dict[str, Any]:
+        state = self._from.states.of(camera)
+        written_ms = self._from.index.last_written_ms(key_of(camera))
+        return {
+            "state": state.state,
+            "since": rfc3339(state.since_ms),
+            "cause": state.cause,
+            "bitrate": state.facts.bitrate,
+            "fps": self._from.index.fps(key_of(camera)),
+            "codecs": list(state.facts.codecs),
+            "width": state.facts.width,
+            "height": state.facts.height,
+            "viewers": self._from.streams.viewers(camera.city_id, camera.id),
+            "last_frame_age": self._age_s(state),
+            "recording": self.recording(camera),
+            "enabled": camera.recording_enabled,
+            "last_written_at": None if written_ms is None else rfc3339(written_ms),
+        }
+
+    def _age_s(self, state: LiveState) -> float | None:
+        """Seconds since bytes last arrived from the camera."""
+        if state.last_bytes_ms is None:
+            return None
+        return round(max(0, self._from.clock.wall_ms() - state.last_bytes_ms) / 1000, 1)
+
+    def stream_metrics(self, camera: Camera) -> dict[str, Any]:
+        """`latency` is how far live HLS is behind at least: one segment on its way and one in the player."""
+        state = self._from.states.of(camera)
+        return {
+            "bitrate": state.facts.bitrate,
+            "fps": self._from.index.fps(key_of(camera)),
+            "latency": 2 * self._from.settings.mediamtx.hls_segment_s,
+            "viewers": self._from.streams.viewers(camera.city_id, camera.id),
+        }
+
+    def states(self, cameras: Sequence[Camera]) -> dict[str, Any]:
+        return {"items": [self._line(camera) for camera in cameras], "notices": self.notices()}
+
+    def _line(self, camera: Camera) -> dict[str, Any]:
+        state = self._from.states.of(camera)
+        return {
+            "id": camera.public_id,
+            "state": state.state,
+            "since": rfc3339(state.since_ms),
+            "cause": state.cause,
+            "last_frame_age": self._age_s(state),
+            "recording": self.recording(camera),
+            "enabled": camera.recording_enabled,
+        }
+
+    def notices(self) -> list[dict[str, Any]]:
+        found = [*self._disk_notices(), *self._clock_notices(), *self._mediamtx_notices()]
+        if not self._from.database_ok():
+            found.append(Notice("database_error", "error", None, {}))
+        return [notice.shown() for notice in found]
+
+    def _disk_notices(self) -> list[Notice]:
+        breaker = self._from.disk.breaker
+        if not breaker.open or breaker.reason is None or self._from.disk.checked_ms is None:
+            return []
+        code = VOLUME_NOTICES.get(breaker.reason, "breaker_open")
+        usage = self._from.disk.usage
+        facts = {"reason": breaker.reason, "used_ratio": usage and round(usage.used_ratio, 4)}
+        return [Notice(code, "error", breaker.since_ms, facts)]
+
+    def _clock_notices(self) -> list[Notice]:
+        trust = self._from.timekeeper.current
+        if trust.trusted or trust.reason == "not_read_yet":
+            return []
+        return [Notice("clock_untrusted", "error", None, {"reason": trust.reason})]
+
+    def _mediamtx_notices(self) -> list[Notice]:
+        states = self._from.states
+        if states.mediamtx_alive is False:
+            return [Notice("mediamtx_away", "error", None, {})]
+        if self.mediamtx_kind() == "standin":
+            return [Notice("standin", "warning", None, {"version": states.mediamtx_version})]
+        return []
+
+    def mediamtx_kind(self) -> str:
+        """The stand-in says so in its version."""
+        return "standin" if "stand" in (self._from.states.mediamtx_version or "") else "real"
+
+    def health(self) -> dict[str, Any]:
+        parts = {
+            "mediamtx": self._from.states.mediamtx_alive is True,
+            "database": self._from.database_ok(),
+            "disk": self._from.disk.ok,
+        }
+        return {"status": "healthy" if all(parts.values()) else "degraded"} | parts
+
+    def system(self) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "uptime": round(self._from.clock.monotonic() - self._started_s),
+            "clock": self._clock(),
+            "mediamtx": self._mediamtx(),
+            "disk": self._disk(),
+            "breaker": self._breaker(),
+            "tasks": list(self._from.pulses()),
+            "database": {"bytes": self._from.database_bytes(), "ok": self._from.database_ok()},
+            "hls": self._from.hls_stats(),
+            "notices": self.notices(),
+        }
+
+    def _clock(self) -> dict[str, Any]:
+        trust = self._from.timekeeper.current
+        return {
+            "now": self.now(),
+            "trusted": trust.trusted,
+            "synchronised": trust.synchronised,
+            "reason": trust.reason,
+        }
+
+    def _mediamtx(self) -> dict[str, Any]:
+        states, desired = self._from.states, self._from.desired
+        return {
+            "alive": states.mediamtx_alive is True,
+            "version": states.mediamtx_version,
+            "kind": self.mediamtx_kind(),
+            "started": states.mediamtx_started,
+            "applied": desired.applied_version == desired.version,
+        }
+
+    def _disk(self) -> dict[str, Any]:
+        usage, volume = self._from.disk.usage, self._from.disk.volume
+        answer: dict[str, Any] = {"condition": volume.condition, "path": "recordings"}
+        if usage is None:
+            return answer | dict.fromkeys(("total_bytes", "free_bytes", "used_ratio", "inodes_free_ratio"))
+        return answer | {
+            "total_bytes": usage.total_bytes,
+            "free_bytes": usage.free_bytes,
+            "used_ratio": round(usage.used_ratio, 4),
+            "inodes_free_ratio": round(1 - usage.inodes_used_ratio, 4),
+            "opens_over": self._from.settings.disk.breaker_used,
+            "sweeps_over": self._from.settings.disk.sweep_used,
+        }
+
+    def _breaker(self) -> dict[str, Any]:
+        breaker = self._from.disk.breaker
+        return {"open": breaker.open, "reason": breaker.reason, "since": rfc3339(breaker.since_ms)}
+
+

@@ -1,0 +1,185 @@
+"""Looks into segment files without changing them: how far they are whole, how long they play, whether they run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO
+
+from vmsd.errors import BadMedia
+from vmsd.model.segment import Segment, SegmentFlag, SegmentState, segment_file_name
+from vmsd.services.disk_thread import DiskThread
+from vmsd.services.index import KeyframePlace
+from vmsd.video.fmp4 import Header, SyncSample, measure, read_header, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vmsd.host.tree import Folder, Tree
+    from vmsd.services.live_states import CameraKey
+
+THREADS = 4
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What is known of one file between two looks at it; never changed, only replaced.
+
+    `fresh` until its name is durable; `patched` once its writer has closed it properly; `failed` when the last
+    look met an error, `gone` when there was no such file. `grown_bytes` is what the last look found new.
+    """
+
+    key: CameraKey
+    folder: Folder
+    start_us: int
+    bytes: int = 0
+    valid_bytes: int = 0
+    duration_ms: int = 0
+    header: Header | None = None
+    keyframe: SyncSample | None = None
+    fresh: bool = True
+    patched: bool = False
+    grown_bytes: int = 0
+    failed: OSError | None = None
+    gone: bool = False
+
+    @property
+    def name(self) -> str:
+        return segment_file_name(self.start_us)
+
+    @property
+    def damaged(self) -> bool:
+        """True of bytes after the last whole fragment: for a file that still runs that is no damage."""
+        return self.valid_bytes < self.bytes or self.header is None
+
+    def wall_ms(self, time_ms: int) -> int:
+        """Wall time of a moment in the file: from MediaMTX's own box, else from the file's name."""
+        mtxi = self.header.mtxi if self.header else None
+        start_ns = mtxi.ntp_ns if mtxi else self.start_us * 1000
+        return start_ns // 1_000_000 + time_ms
+
+    def segment(self, state: SegmentState, flags: SegmentFlag) -> Segment:
+        city_id, camera_id = self.key
+        return Segment(
+            city_id=city_id,
+            camera_id=camera_id,
+            start_us=self.start_us,
+            duration_ms=self.duration_ms,
+            bytes=self.bytes,
+            valid_bytes=self.valid_bytes,
+            state=state,
+            flags=flags,
+        )
+
+
+class SegmentFiles:
+    """Work on files in threads of its own; a file that cannot be read fails alone."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._threads = DiskThread("segments", THREADS)
+
+    async def look(self, files: Iterable[Followed]) -> list[Followed]:
+        """Make each file durable as far as it goes, then read what it has gained."""
+        return await self._threads.map(self._look, files)
+
+    async def glance(self, files: Iterable[Followed]) -> list[Followed]:
+        """Read closed files by their header alone where that says enough; durable already, or made so before."""
+        return await self._threads.map(self._glance, files)
+
+    async def newest_keyframe(self, file: Followed) -> KeyframePlace | None:
+        """The newest keyframe of a file, from where the last look ended."""
+        return await self._threads.run(self._newest_keyframe, file)
+
+    def _look(self, file: Followed) -> Followed:
+        try:
+            with self.tree.opened(file.folder, file.name) as handle:
+                found = self._read(file, handle)
+            if found.fresh:
+                self.tree.sync(file.folder)
+        except FileNotFoundError:
+            return replace(file, gone=True, grown_bytes=0)
+        except OSError as error:
+            return replace(file, failed=error, grown_bytes=0)
+        return replace(found, fresh=False)
+
+    def _read(self, file: Followed, handle: int) -> Followed:
+        size = os.fstat(handle).st_size
+        grown = size != file.bytes or file.fresh
+        if grown or not file.patched:
+            os.fdatasync(handle)
+        found = replace(file, bytes=size, grown_bytes=size - file.bytes, failed=None, gone=False)
+        with os.fdopen(handle, "rb", buffering=0, closefd=False) as video:
+            return read_on(found, video) if grown or not file.patched else found
+
+    def _glance(self, file: Followed) -> Followed:
+        try:
+            with self.tree.opened(file.folder, file.name) as handle:
+                size = os.fstat(handle).st_size
+                found = replace(file, bytes=size, fresh=False)
+                with os.fdopen(handle, "rb", buffering=0, closefd=False) as video:
+                    return read_closed(found, video)
+        except FileNotFoundError:
+            return replace(file, gone=True)
+        except OSError as error:
+            return replace(file, failed=error)
+
+    def _newest_keyframe(self, file: Followed) -> KeyframePlace | None:
+        found = file
+        try:
+            with self.tree.opened(file.folder, file.name) as handle:
+                found = replace(file, bytes=os.fstat(handle).st_size)
+                with os.fdopen(handle, "rb", buffering=0, closefd=False) as video:
+                    found = read_on(found, video)
+        except OSError:
+            return None
+        if found.header is None or found.keyframe is None:
+            return None
+        path = self.tree.path(found.folder, found.name)
+        return KeyframePlace(path, found.header, found.keyframe, found.wall_ms(found.keyframe.time_ms))
+
+
+def read_on(file: Followed, video: BinaryIO) -> Followed:
+    """`file` with what lies after its `valid_bytes` taken in; a file that shrank is read from its start again."""
+    if file.bytes < file.valid_bytes:
+        file = replace(file, valid_bytes=0, duration_ms=0, header=None, keyframe=None)
+    try:
+        header = read_header(video)
+    except BadMedia:
+        return replace(file, header=None, valid_bytes=0, duration_ms=0, keyframe=None)
+    file = replace(file, header=header, patched=header.duration_ms > 0)
+    if file.valid_bytes < header.header_bytes:
+        return _measured(replace(file, valid_bytes=header.header_bytes), header, video)
+    found = scan(video, header, file.valid_bytes)
+    if not found.fragments:
+        return file
+    last = found.fragments[-1]
+    samples = [sample for fragment in found.fragments for sample in fragment.keyframes]
+    return replace(
+        file,
+        valid_bytes=found.valid_bytes,
+        duration_ms=last.start_ms + last.duration_ms,
+        keyframe=samples[-1] if samples else file.keyframe,
+    )
+
+
+def read_closed(file: Followed, video: BinaryIO) -> Followed:
+    """A file nobody writes any more: its writer's own word for its length, else a hop over its boxes.
+
+    That word may count a torn last part; the hash, which reads every byte, finds that out later.
+    """
+    try:
+        header = read_header(video)
+    except BadMedia:
+        return replace(file, header=None, valid_bytes=0, duration_ms=0)
+    file = replace(file, header=header, patched=header.duration_ms > 0)
+    if file.patched:
+        return replace(file, valid_bytes=file.bytes, duration_ms=header.duration_ms)
+    return _measured(replace(file, valid_bytes=header.header_bytes), header, video)
+
+
+def _measured(file: Followed, header: Header, video: BinaryIO) -> Followed:
+    extent = measure(video, header, file.valid_bytes)
+    if not extent.fragments:
+        return file
+    return replace(file, valid_bytes=extent.valid_bytes, duration_ms=extent.end_ms)

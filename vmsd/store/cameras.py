@@ -1,0 +1,163 @@
+"""The cameras of one city."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol as Interface
+
+from vmsd.errors import NotFound
+from vmsd.model.camera import Camera, Location, Secret
+from vmsd.store.database import Row
+from vmsd.store.scope import CityTransaction, Scope
+from vmsd.store.statements import CitySql
+
+COLUMNS = """city_id, id, public_id, name, protocol, source_url, sub_source_url, vendor, host, channel, subtype,
+    username, secret, tunnel, tunnel_target, recording_enabled, recording_since_ms, retention_days, lat, lon,
+    audio, group_name, created_ms, changed_ms"""
+
+LIST = CitySql(
+    f"SELECT {COLUMNS} FROM camera WHERE city_id = :city_id AND removed_ms IS NULL AND id > :after "
+    "ORDER BY id LIMIT :limit"
+)
+BY_PUBLIC_ID = CitySql(
+    f"SELECT {COLUMNS} FROM camera WHERE city_id = :city_id AND public_id = :public_id AND removed_ms IS NULL"
+)
+WITH_REMOVED = CitySql(f"SELECT {COLUMNS} FROM camera WHERE city_id = :city_id AND public_id = :public_id")
+NEXT_ID = CitySql("SELECT coalesce(max(id), 0) + 1 AS id FROM camera WHERE city_id = :city_id")
+INSERT = CitySql(
+    f"""INSERT INTO camera ({COLUMNS}) VALUES (:city_id, :id, :public_id, :name, :protocol, :source_url,
+    :sub_source_url, :vendor, :host, :channel, :subtype, :username, :secret, :tunnel, :tunnel_target,
+    :recording_enabled, :recording_since_ms, :retention_days, :lat, :lon, :audio, :group_name, :created_ms,
+    :changed_ms)"""
+)
+UPDATE = CitySql(
+    """UPDATE camera SET name = :name, protocol = :protocol, source_url = :source_url,
+    sub_source_url = :sub_source_url, vendor = :vendor, host = :host, channel = :channel, subtype = :subtype,
+    username = :username, secret = :secret, tunnel = :tunnel, tunnel_target = :tunnel_target,
+    recording_enabled = :recording_enabled, recording_since_ms = :recording_since_ms,
+    retention_days = :retention_days, lat = :lat, lon = :lon, audio = :audio, group_name = :group_name,
+    changed_ms = :changed_ms
+    WHERE city_id = :city_id AND id = :id AND removed_ms IS NULL"""
+)
+REMOVE = CitySql(
+    """UPDATE camera SET removed_ms = :now_ms, secret = NULL
+    WHERE city_id = :city_id AND id = :id AND removed_ms IS NULL"""
+)
+
+
+class Vault(Interface):
+    """Encrypts what must not lie in the database in clear, bound to the row it belongs to."""
+
+    def seal(self, clear: bytes, bound_to: str) -> bytes: ...
+
+    def open(self, sealed: bytes, bound_to: str) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class CameraRows:
+    """Turns camera rows into cameras and back; holds the key for their secrets."""
+
+    vault: Vault
+
+    def camera(self, row: Row) -> Camera:
+        return Camera(
+            city_id=row["city_id"],
+            id=row["id"],
+            public_id=row["public_id"],
+            name=row["name"],
+            protocol=row["protocol"],
+            source_url=row["source_url"],
+            sub_source_url=row["sub_source_url"],
+            vendor=row["vendor"],
+            host=row["host"],
+            channel=row["channel"],
+            subtype=row["subtype"],
+            username=row["username"],
+            secret=self._open(row["secret"], row["public_id"]),
+            tunnel=row["tunnel"],
+            tunnel_target=row["tunnel_target"],
+            recording_enabled=bool(row["recording_enabled"]),
+            recording_since_ms=row["recording_since_ms"],
+            retention_days=row["retention_days"],
+            location=None if row["lat"] is None else Location(row["lat"], row["lon"]),
+            audio=bool(row["audio"]),
+            group=row["group_name"],
+            created_ms=row["created_ms"],
+            changed_ms=row["changed_ms"],
+        )
+
+    def params(self, camera: Camera) -> dict[str, object]:
+        return {
+            "id": camera.id,
+            "public_id": camera.public_id,
+            "name": camera.name,
+            "protocol": camera.protocol,
+            "source_url": camera.source_url,
+            "sub_source_url": camera.sub_source_url,
+            "vendor": camera.vendor,
+            "host": camera.host,
+            "channel": camera.channel,
+            "subtype": camera.subtype,
+            "username": camera.username,
+            "secret": self._seal(camera.secret, camera.public_id),
+            "tunnel": camera.tunnel,
+            "tunnel_target": camera.tunnel_target,
+            "recording_enabled": int(camera.recording_enabled),
+            "recording_since_ms": camera.recording_since_ms,
+            "retention_days": camera.retention_days,
+            "lat": camera.location and camera.location.lat,
+            "lon": camera.location and camera.location.lon,
+            "audio": int(camera.audio),
+            "group_name": camera.group,
+            "created_ms": camera.created_ms,
+            "changed_ms": camera.changed_ms,
+        }
+
+    def _seal(self, secret: Secret, public_id: str) -> bytes:
+        clear = json.dumps({"password": secret.password, "publish_key": secret.publish_key}).encode()
+        return self.vault.seal(clear, f"camera:secret:{public_id}")
+
+    def _open(self, sealed: bytes | None, public_id: str) -> Secret:
+        if sealed is None:
+            return Secret()
+        return Secret(**json.loads(self.vault.open(sealed, f"camera:secret:{public_id}")))
+
+
+class Cameras:
+    """Reads and writes inside one city's scope."""
+
+    def __init__(self, scope: Scope, rows: CameraRows) -> None:
+        self._scope = scope
+        self._rows = rows
+
+    async def list(self, *, after: int = 0, limit: int = 10_000) -> Sequence[Camera]:
+        rows = await self._scope.fetch(LIST, after=after, limit=limit)
+        return [self._rows.camera(row) for row in rows]
+
+    async def get(self, public_id: str, *, removed_too: bool = False) -> Camera:
+        """Raises `NotFound` for an unknown id and for another city's alike."""
+        sql = WITH_REMOVED if removed_too else BY_PUBLIC_ID
+        rows = await self._scope.fetch(sql, public_id=public_id)
+        if not rows:
+            raise NotFound("there is no such camera")
+        return self._rows.camera(rows[0])
+
+    async def add(self, transaction: CityTransaction, camera: Camera) -> Camera:
+        """Store a new camera; its city and number are given here."""
+        (row,) = await transaction.fetch(NEXT_ID)
+        numbered = replace(camera, city_id=self._scope.city_id, id=row["id"])
+        await transaction.execute(INSERT, **self._rows.params(numbered))
+        return numbered
+
+    async def change(self, transaction: CityTransaction, camera: Camera) -> None:
+        params = self._rows.params(camera)
+        del params["public_id"], params["created_ms"]
+        if await transaction.execute(UPDATE, **params) == 0:
+            raise NotFound("there is no such camera")
+
+    async def remove(self, transaction: CityTransaction, camera: Camera, now_ms: int) -> None:
+        """The row stays, without its secret, for as long as recordings of the camera do."""
+        if await transaction.execute(REMOVE, id=camera.id, now_ms=now_ms) == 0:
+            raise NotFound("there is no such camera")

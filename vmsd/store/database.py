@@ -1,0 +1,138 @@
+"""One SQLite file: a single writer connection that alone checkpoints, and read-only readers with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from vmsd.errors import Conflict, StorageFull, TooMany
+from vmsd.store.ballast import Ballast
+from vmsd.store.migrate import migrate
+
+READERS = 3
+READ_DEADLINE_S = 5.0
+"""A reader that takes longer is interrupted: a stuck reader would let the WAL grow without end."""
+
+Row = sqlite3.Row
+Params = Mapping[str, Any]
+
+
+class Transaction:
+    """One open write transaction; everything executed on it stands or falls together."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, params: Params | None = None) -> int:
+        """Run one statement; the number of rows it changed."""
+        async with self._connection.execute(sql, params or {}) as cursor:
+            return cursor.rowcount
+
+    async def execute_many(self, sql: str, rows: Iterable[Params]) -> None:
+        await self._connection.executemany(sql, rows)
+
+    async def fetch(self, sql: str, params: Params | None = None) -> Sequence[Row]:
+        return list(await self._connection.execute_fetchall(sql, params or {}))
+
+
+class Database:
+    """Opened by `open_database`; closed with it."""
+
+    def __init__(self, path: Path, writer: aiosqlite.Connection, ballast: Ballast) -> None:
+        self.path = path
+        self._writer = writer
+        self._ballast = ballast
+        self._lock = asyncio.Lock()
+        self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
+
+    def add_reader(self, reader: aiosqlite.Connection) -> None:
+        self._readers.put_nowait(reader)
+
+    async def read(self, sql: str, params: Params | None = None) -> Sequence[Row]:
+        """All rows of one query; `TooMany` when it does not finish within its deadline."""
+        reader = await self._readers.get()
+        try:
+            async with asyncio.timeout(READ_DEADLINE_S):
+                return list(await reader.execute_fetchall(sql, params or {}))
+        except TimeoutError as error:
+            await asyncio.shield(reader.interrupt())
+            raise TooMany("the database is busy", retry_after_s=5) from error
+        finally:
+            self._readers.put_nowait(reader)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        """A write transaction: committed at the end of the block, rolled back on any way out of it.
+
+        Raises `StorageFull` when the database's volume has no room (the ballast is released for the next
+        try) and `Conflict` when a unique or foreign key refuses the row. No network call belongs inside.
+        """
+        async with self._lock:
+            try:
+                await self._writer.execute("BEGIN IMMEDIATE")
+                yield Transaction(self._writer)
+                await self._writer.execute("COMMIT")
+            except BaseException as error:
+                await asyncio.shield(self._roll_back())
+                raise self._translate(error) from error
+
+    async def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            await self._writer.execute("ROLLBACK")
+
+    def _translate(self, error: BaseException) -> BaseException:
+        if isinstance(error, sqlite3.IntegrityError):
+            return Conflict("something with this name or id exists already, or is still in use")
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            self._ballast.release()
+            return StorageFull("the database's volume is full")
+        return error
+
+    async def checkpoint(self) -> None:
+        """Fold the WAL into the file; only the writer may."""
+        async with self._lock:
+            await self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def back_up(self, target: Path) -> None:
+        """A consistent copy at `target` by SQLite's backup API; the caller makes it durable."""
+        async with aiosqlite.connect(target) as copy:
+            await self._writer.backup(copy, pages=1024)
+
+
+@asynccontextmanager
+async def open_database(path: Path, *, ballast_bytes: int = 0) -> AsyncIterator[Database]:
+    """Open (creating and migrating as needed) the database at `path`."""
+    async with AsyncExitStack() as stack:
+        writer = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
+        await _prepare_writer(writer)
+        ballast = Ballast(path.with_name("ballast"), ballast_bytes)
+        ballast.fill()
+        database = Database(path, writer, ballast)
+        for _ in range(READERS):
+            database.add_reader(await stack.enter_async_context(_reader(path)))
+        yield database
+
+
+async def _prepare_writer(writer: aiosqlite.Connection) -> None:
+    writer.row_factory = sqlite3.Row
+    await writer.execute("PRAGMA journal_mode = WAL")
+    await writer.execute("PRAGMA synchronous = FULL")
+    await writer.execute("PRAGMA foreign_keys = ON")
+    await writer.execute("PRAGMA mmap_size = 0")
+    await writer.execute("PRAGMA busy_timeout = 5000")
+    await migrate(writer)
+
+
+@asynccontextmanager
+async def _reader(path: Path) -> AsyncIterator[aiosqlite.Connection]:
+    async with aiosqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as reader:
+        reader.row_factory = sqlite3.Row
+        await reader.execute("PRAGMA query_only = ON")
+        await reader.execute("PRAGMA mmap_size = 0")
+        yield reader

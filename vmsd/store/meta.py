@@ -1,0 +1,27 @@
+"""A handful of facts about the database itself."""
+
+from __future__ import annotations
+
+from vmsd.store.database import Database
+from vmsd.store.statements import SystemSql
+
+GET = SystemSql("SELECT value FROM meta WHERE key = :key")
+SET = SystemSql(
+    "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+
+
+class Meta:
+    """Keys in use: `volume_uuid` (the recordings volume that belongs here), `last_known_ms` (newest time seen
+    while the clock was trusted)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, key: str) -> str | None:
+        rows = await self._database.read(GET, {"key": key})
+        return rows[0]["value"] if rows else None
+
+    async def set(self, key: str, value: str) -> None:
+        async with self._database.write() as transaction:
+            await transaction.execute(SET, {"key": key, "value": value})

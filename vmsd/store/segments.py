@@ -1,0 +1,168 @@
+"""The recorded segments of one city, for reading: their rows are written by the daemon's own tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vmsd.errors import NotFound
+from vmsd.model.segment import PROTECTED, Segment, SegmentFlag, SegmentState
+from vmsd.store.database import Row
+from vmsd.store.scope import Scope
+from vmsd.store.statements import CitySql
+
+COLUMNS = (
+    "city_id, camera_id, start_us, duration_ms, bytes, valid_bytes, state, flags, sha256, purge_reason"
+)
+LOOK_BACK_US = 2 * 3600 * 1_000_000
+"""A segment that overlaps a moment began before it: the last one before it and, for a clock that was put back,
+whatever began in these two hours."""
+_SHOWN = f"state <> {int(SegmentState.GARBAGE)}"
+_OVERLAPPING = f"""city_id = :city_id AND camera_id = :camera_id AND {_SHOWN}
+    AND start_us < :end_us AND start_us + duration_ms * 1000 > :start_us
+    AND start_us >= min(:start_us - {LOOK_BACK_US}, coalesce((
+        SELECT max(start_us) FROM segment
+        WHERE city_id = :city_id AND camera_id = :camera_id AND start_us <= :start_us), :start_us))"""
+
+LIST = CitySql(
+    f"""SELECT {COLUMNS} FROM segment WHERE {_OVERLAPPING} AND start_us > :after_us
+    ORDER BY start_us LIMIT :limit"""
+)
+GET = CitySql(
+    f"""SELECT {COLUMNS} FROM segment
+    WHERE city_id = :city_id AND camera_id = :camera_id AND start_us = :start_us AND {_SHOWN}"""
+)
+SPANS = CitySql(
+    f"SELECT start_us, duration_ms, flags FROM segment WHERE {_OVERLAPPING} ORDER BY start_us LIMIT :limit"
+)
+CAMERA = CitySql("SELECT public_id FROM camera WHERE city_id = :city_id AND id = :camera_id")
+DAYS = CitySql(
+    """SELECT day, segments, bytes, duration_ms FROM camera_day
+    WHERE city_id = :city_id AND camera_id = :camera_id AND day >= :from_day AND day <= :to_day ORDER BY day"""
+)
+TOTALS = CitySql(
+    """SELECT camera.public_id, camera.name, camera.retention_days, camera.removed_ms,
+    coalesce(sum(segments), 0) AS segments, coalesce(sum(bytes), 0) AS bytes,
+    coalesce(sum(duration_ms), 0) AS duration_ms, min(day) AS first_day
+    FROM camera LEFT JOIN camera_day
+        ON camera_day.city_id = camera.city_id AND camera_day.camera_id = camera.id
+    WHERE camera.city_id = :city_id GROUP BY camera.id
+    HAVING camera.removed_ms IS NULL OR segments > 0 ORDER BY camera.id"""
+)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A segment as a timeline sees it."""
+
+    start_us: int
+    duration_ms: int
+    flags: SegmentFlag
+
+    @property
+    def start_ms(self) -> int:
+        return self.start_us // 1000
+
+    @property
+    def end_ms(self) -> int:
+        return self.start_ms + self.duration_ms
+
+    @property
+    def preserved(self) -> bool:
+        return bool(self.flags & PROTECTED)
+
+
+@dataclass(frozen=True)
+class Day:
+    """What a camera recorded on one UTC day; `day` counts from 1970."""
+
+    day: int
+    segments: int
+    bytes: int
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class CameraTotal:
+    """What a camera has on the disk; a removed one is listed while it has something."""
+
+    camera_public_id: str
+    name: str
+    retention_days: int | None
+    removed: bool
+    segments: int
+    bytes: int
+    duration_ms: int
+    first_day: int | None
+
+
+class Segments:
+    """Reads inside one city's scope; garbage is not shown."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def list(
+        self, camera_id: int, start_us: int, end_us: int, *, after_us: int = -1, limit: int
+    ) -> Sequence[Segment]:
+        """Segments that have something of the period, oldest first, those up to `after_us` left out."""
+        rows = await self._scope.fetch(
+            LIST, camera_id=camera_id, start_us=start_us, end_us=end_us, after_us=after_us, limit=limit
+        )
+        return [segment_of(row) for row in rows]
+
+    async def get(self, camera_id: int, start_us: int) -> Segment:
+        rows = await self._scope.fetch(GET, camera_id=camera_id, start_us=start_us)
+        if not rows:
+            raise NotFound("there is no such recording")
+        return segment_of(rows[0])
+
+    async def spans(
+        self, camera_id: int, start_us: int, end_us: int, *, limit: int = 100_000
+    ) -> Sequence[Span]:
+        rows = await self._scope.fetch(
+            SPANS, camera_id=camera_id, start_us=start_us, end_us=end_us, limit=limit
+        )
+        return [Span(start, duration_ms, SegmentFlag(flags)) for start, duration_ms, flags in rows]
+
+    async def camera_public_id(self, camera_id: int) -> str:
+        """Of a removed camera too."""
+        rows = await self._scope.fetch(CAMERA, camera_id=camera_id)
+        if not rows:
+            raise NotFound("there is no such camera")
+        return str(rows[0]["public_id"])
+
+    async def days(self, camera_id: int, from_day: int, to_day: int) -> Sequence[Day]:
+        rows = await self._scope.fetch(DAYS, camera_id=camera_id, from_day=from_day, to_day=to_day)
+        return [Day(*row) for row in rows]
+
+    async def totals(self) -> Sequence[CameraTotal]:
+        return [total_of(row) for row in await self._scope.fetch(TOTALS)]
+
+
+def segment_of(row: Row) -> Segment:
+    return Segment(
+        city_id=row["city_id"],
+        camera_id=row["camera_id"],
+        start_us=row["start_us"],
+        duration_ms=row["duration_ms"],
+        bytes=row["bytes"],
+        valid_bytes=row["valid_bytes"],
+        state=SegmentState(row["state"]),
+        flags=SegmentFlag(row["flags"]),
+        sha256=row["sha256"],
+        purge_reason=row["purge_reason"],
+    )
+
+
+def total_of(row: Row) -> CameraTotal:
+    return CameraTotal(
+        camera_public_id=row["public_id"],
+        name=row["name"],
+        retention_days=row["retention_days"],
+        removed=row["removed_ms"] is not None,
+        segments=row["segments"],
+        bytes=row["bytes"],
+        duration_ms=row["duration_ms"],
+        first_day=row["first_day"],
+    )

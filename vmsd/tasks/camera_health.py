@@ -1,0 +1,103 @@
+"""Finds out why an offline camera is offline.
+
+Reads: live states, the camera's own port. Writes: the cause of its state.
+Keeps true: the cause of a camera that has been offline for over a minute was looked for in the last two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from vmsd.clock import Clock
+from vmsd.errors import SourceFailed
+from vmsd.model.camera import Camera
+from vmsd.model.state import Cause, LiveState, State
+from vmsd.services.desired import list_cameras
+from vmsd.services.live_states import CameraKey, LiveStates, key_of
+from vmsd.store.cameras import CameraRows
+from vmsd.store.database import Database
+from vmsd.tasks.observer import with_cause
+from vmsd.video import rtsp
+
+AT_ONCE = 4
+KEEPS = frozenset({Cause.UNSTABLE, Cause.MEDIAMTX_AWAY})
+"""Causes the observer knows better."""
+
+
+class CameraHealth:
+    name: ClassVar[str] = "camera health"
+    every_s: ClassVar[float] = 2.0
+    deadline_s: ClassVar[float] = 30.0
+
+    def __init__(
+        self,
+        database: Database,
+        rows: CameraRows,
+        states: LiveStates,
+        clock: Clock,
+        *,
+        again_s: float,
+        probe_s: float,
+        relays: Path,
+    ) -> None:
+        self._database = database
+        self._rows = rows
+        self._states = states
+        self._clock = clock
+        self._again_s = again_s
+        self._probe_s = probe_s
+        self._relays = relays
+        self._due_s: dict[CameraKey, float] = {}
+
+    async def once(self) -> None:
+        due = [camera for _, camera in await list_cameras(self._database, self._rows) if self._is_due(camera)]
+        await asyncio.gather(*(self._examine(camera) for camera in due[:AT_ONCE]))
+
+    def _is_due(self, camera: Camera) -> bool:
+        """Offline, not pushing, and not looked at within the interval; back online means due at once next time."""
+        key, state = key_of(camera), self._states.of(camera)
+        if state.state != State.OFFLINE or state.cause in KEEPS or camera.pushes:
+            self._due_s.pop(key, None)
+            return False
+        return self._clock.monotonic() >= self._due_s.get(key, 0.0)
+
+    async def _examine(self, camera: Camera) -> None:
+        jitter = random.uniform(0.8, 1.2)  # noqa: S311 - spreads the probes
+        self._due_s[key_of(camera)] = self._clock.monotonic() + self._again_s * jitter
+        cause = await self.find_cause(camera)
+        state = self._states.get(key_of(camera))
+        if state is not None and self._may_set(state):
+            self._states.set(key_of(camera), with_cause(state, cause))
+
+    def _may_set(self, state: LiveState) -> bool:
+        return state.state == State.OFFLINE and state.cause not in KEEPS
+
+    async def find_cause(self, camera: Camera) -> Cause:
+        """What stands in the way; `unknown` when the camera answers well and MediaMTX just has not come back."""
+        if camera.protocol == "p2p":
+            return await asyncio.to_thread(relay_cause, self._relays / f"{camera.public_id}.status")
+        url = urlsplit(camera.source_url)
+        try:
+            if url.scheme == "rtsp":
+                await rtsp.describe(
+                    camera.source_url, camera.username, camera.secret.password, deadline_s=self._probe_s
+                )
+            else:
+                port = url.port or {"rtsps": 322, "rtmp": 1935, "rtmps": 443, "https": 443}.get(url.scheme, 80)
+                await rtsp.tcp_check(url.hostname or "", port, deadline_s=self._probe_s)
+        except SourceFailed as error:
+            return Cause(error.cause)
+        return Cause.UNKNOWN
+
+
+def relay_cause(status: Path) -> Cause:
+    """What a camera's relay wrote down last."""
+    try:
+        return Cause(json.loads(status.read_text("utf-8"))["cause"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Cause.TUNNEL_DOWN

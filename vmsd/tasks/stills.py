@@ -1,0 +1,47 @@
+"""Takes a thumbnail of every camera that has a picture.
+
+Reads: recording files, live segments. Writes: thumbnails in memory.
+Keeps true: the thumbnail of an online camera is at most two intervals old.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import structlog
+
+from vmsd.errors import BadMedia, MediaServerAway, NotFound, TooMany
+from vmsd.model.state import State
+from vmsd.services.desired import list_cameras
+from vmsd.services.live_states import LiveStates, key_of
+from vmsd.services.stills import Stills
+from vmsd.store.cameras import CameraRows
+from vmsd.store.database import Database
+
+log = structlog.get_logger()
+
+
+class StillsTask:
+    name: ClassVar[str] = "stills"
+    every_s: float
+    deadline_s: ClassVar[float] = 60.0
+
+    def __init__(
+        self, stills: Stills, database: Database, rows: CameraRows, states: LiveStates, every_s: float
+    ) -> None:
+        self._stills = stills
+        self._database = database
+        self._rows = rows
+        self._states = states
+        self.every_s = every_s
+
+    async def once(self) -> None:
+        cameras = await list_cameras(self._database, self._rows)
+        for city, camera in cameras:
+            if self._states.of(camera).state != State.ONLINE:
+                continue
+            try:
+                await self._stills.refresh(city, camera)
+            except (NotFound, MediaServerAway, BadMedia, TooMany) as error:
+                log.debug("still.missed", camera_id=camera.public_id, error=str(error))
+        self._stills.forget({key_of(camera) for _, camera in cameras})

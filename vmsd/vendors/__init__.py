@@ -1,0 +1,1 @@
+"""Everything vmsd knows of camera makers and of the addresses cameras live at."""

@@ -1,0 +1,1 @@
+"""Everything vmsd knows of video: files, keyframes, decoding, and what a source sends."""

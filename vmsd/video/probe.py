@@ -1,0 +1,143 @@
+"""Opens a source and measures what it sends; runs only in the decoding process."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import av
+
+from vmsd.errors import SourceFailed
+from vmsd.video.facts import SourceFacts
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+    from vmsd.clock import Clock
+
+_ENOUGH_KEYFRAMES = 3
+_ENOUGH_S = 2.0
+_SILENCE_S = 2.0
+_MOST_PACKETS = 20_000
+_CODECS = {"hevc": "h265", "pcm_alaw": "pcma", "pcm_mulaw": "pcmu", "mpeg2video": "mpeg2"}
+_RTSP = {"rtsp_transport": "tcp", "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls", "format_whitelist": "rtsp"}
+_RTMP = {"protocol_whitelist": "rtmp,rtmps,rtmpt,tcp,tls", "format_whitelist": "flv,live_flv"}
+_HTTP = {
+    "protocol_whitelist": "http,https,tcp,tls,crypto",
+    "format_whitelist": "hls,mpegts,mov,mp4,flv,mjpeg,mpjpeg,jpeg_pipe,aac",
+}
+_SCHEMES = {"rtsp": _RTSP, "rtsps": _RTSP, "rtmp": _RTMP, "rtmps": _RTMP, "http": _HTTP, "https": _HTTP}
+_COMMON = {"analyzeduration": "1500000", "probesize": "1500000"}
+
+_CAUSES: tuple[tuple[type[Exception], str, str], ...] = (
+    (av.HTTPUnauthorizedError, "wrong_password", "the source refuses the user or the password"),
+    (av.HTTPForbiddenError, "wrong_password", "the source refuses the user or the password"),
+    (av.HTTPNotFoundError, "no_such_stream", "the source answers, but has no such stream"),
+    (av.HTTPClientError, "no_such_stream", "the source answers, but refuses this stream"),
+    (av.ConnectionRefusedError, "port_closed", "nothing listens on that port"),
+    (av.TimeoutError, "timeout", "the source did not answer in time"),
+    (av.ExitError, "timeout", "the source did not answer in time"),
+    (av.InvalidDataError, "not_a_camera", "what the source sends is not video"),
+    (av.EOFError, "not_a_camera", "the source ended before it sent video"),
+)
+_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EIO, errno.EADDRNOTAVAIL}
+
+
+def probe(url: str, deadline_s: float, clock: Clock) -> SourceFacts:
+    """SourceFailed names the cause, in words without the address."""
+    options = _SCHEMES.get(urlsplit(url).scheme.lower())
+    if options is None:
+        raise SourceFailed("unsupported_codec", "the source is of no kind that can be opened")
+    end = clock.monotonic() + deadline_s
+    try:
+        with av.open(url, options={**_COMMON, **options}, timeout=(deadline_s, _SILENCE_S)) as container:
+            return _watch(container, end, clock)
+    except av.FFmpegError as failed:
+        raise _failure(failed) from None
+
+
+def _failure(failed: av.FFmpegError) -> SourceFailed:
+    for kind, cause, detail in _CAUSES:
+        if isinstance(failed, kind):
+            return SourceFailed(cause, detail)
+    if failed.errno in _UNREACHABLE:
+        return SourceFailed("host_unreachable", "the host cannot be reached")
+    return SourceFailed("not_a_camera", "the source cannot be read")
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What has been seen so far of the video track, in seconds."""
+
+    shown_s: list[float] = field(default_factory=list)
+    keyframes_s: list[float] = field(default_factory=list)
+    octets: int = 0
+    reordered: bool = False
+
+    def add(self, packet: Packet[VideoStream]) -> None:
+        if packet.pts is None or packet.time_base is None:
+            return
+        shown_s = float(packet.pts * packet.time_base)
+        self.reordered |= bool(self.shown_s) and shown_s < self.shown_s[-1]
+        self.shown_s.append(shown_s)
+        if packet.is_keyframe:
+            self.keyframes_s.append(shown_s)
+
+    @property
+    def span_s(self) -> float:
+        return max(self.shown_s) - min(self.shown_s) if self.shown_s else 0.0
+
+    @property
+    def fps(self) -> float | None:
+        return round((len(self.shown_s) - 1) / self.span_s, 2) if self.span_s > 0 else None
+
+    @property
+    def gop_s(self) -> float | None:
+        """Longest distance of two keyframes, for that is what a viewer waits."""
+        pairs = zip(self.keyframes_s, self.keyframes_s[1:], strict=False)
+        return round(max((after - before for before, after in pairs), default=0.0), 3) or None
+
+    @property
+    def watched_s(self) -> float:
+        return max(self.shown_s) - self.keyframes_s[0] if self.keyframes_s else 0.0
+
+    def is_enough(self) -> bool:
+        return len(self.keyframes_s) >= _ENOUGH_KEYFRAMES and self.span_s >= _ENOUGH_S
+
+
+def _watch(container: InputContainer, end: float, clock: Clock) -> SourceFacts:
+    if not container.streams.video:
+        raise SourceFailed("unsupported_codec", "the source sends no video that can be read")
+    seen = _Watch()
+    try:
+        for packets, packet in enumerate(container.demux()):
+            seen.octets += packet.size
+            if packet.stream.type == "video":
+                seen.add(packet)
+            if seen.is_enough() or packets > _MOST_PACKETS or clock.monotonic() >= end:
+                break
+    except av.FFmpegError:
+        if not seen.shown_s:
+            raise
+    return _facts(container, seen)
+
+
+def _facts(container: InputContainer, seen: _Watch) -> SourceFacts:
+    video = container.streams.video[0].codec_context
+    sound = next((stream.codec_context.name for stream in container.streams.audio), None)
+    return SourceFacts(
+        codec=_CODECS.get(video.name, video.name),
+        width=video.width,
+        height=video.height,
+        fps=seen.fps,
+        gop_s=seen.gop_s,
+        b_frames=seen.reordered,
+        audio=_CODECS.get(sound, sound) if sound else None,
+        bitrate=int(seen.octets * 8 / seen.span_s) if seen.span_s > 0 else None,
+        keyframes=len(seen.keyframes_s),
+        watched_s=round(seen.watched_s, 3),
+    )

@@ -1,0 +1,59 @@
+// Time on a page is the server's time in the site's zone, never the browser's.
+
+import { say } from "./words.js";
+
+const zone = document.body.dataset.zone;
+const language = document.documentElement.lang;
+const formats = {
+  time: new Intl.DateTimeFormat(language, { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+  minute: new Intl.DateTimeFormat(language, { timeZone: zone, hour: "2-digit", minute: "2-digit" }),
+  day: new Intl.DateTimeFormat(language, { timeZone: zone, day: "2-digit", month: "2-digit" }),
+  date: new Intl.DateTimeFormat(language, { timeZone: zone, dateStyle: "medium" }),
+  weekday: new Intl.DateTimeFormat(language, { timeZone: zone, weekday: "short", day: "2-digit", month: "short" }),
+};
+
+let offsetMs = null;
+
+/** Called with each answer that carries the server's clock; half the round trip is taken as the way back. */
+export function setServerTime(serverMs, askedAt, answeredAt) {
+  offsetMs = serverMs - (askedAt + answeredAt) / 2;
+}
+
+/** Milliseconds since 1970 by the server's clock; the browser's own until the server has answered once. */
+export function serverNow() {
+  return offsetMs === null ? Date.now() : performance.now() + offsetMs;
+}
+
+export function hasServerTime() {
+  return offsetMs !== null;
+}
+
+export const timeOfDay = (ms) => formats.time.format(ms);
+export const hourMinute = (ms) => formats.minute.format(ms);
+export const date = (ms) => formats.date.format(ms);
+export const weekday = (ms) => formats.weekday.format(ms);
+
+const sameDay = (a, b) => formats.date.format(a) === formats.date.format(b);
+
+/** "14:32:05" today, "20/11 14:32" on another day. */
+export function moment(ms) {
+  return sameDay(ms, serverNow()) ? timeOfDay(ms) : `${formats.day.format(ms)} ${hourMinute(ms)}`;
+}
+
+/** A length of time as it is said: "8 s", "12 min", "3 h 20 min", "4 dias". */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return say("time.seconds", { n: whole });
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return say("time.minutes", { n: minutes });
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) {
+    return minutes % 60 ? say("time.hours_minutes", { h: hours, m: minutes % 60 }) : say("time.hours", { n: hours });
+  }
+  return say("time.days", { n: Math.floor(hours / 24) });
+}
+
+export function ago(ms) {
+  const seconds = (serverNow() - ms) / 1000;
+  return seconds < 1 ? say("time.now") : say("time.ago", { time: duration(seconds) });
+}

@@ -1,0 +1,107 @@
+// What every page has: the clock, theme and language, notices, lost contact, logging out and the keys.
+
+import { api, list } from "./api.js";
+import { hasServerTime, serverNow, timeOfDay, weekday } from "./clock.js";
+import { $, $$, show, write } from "./dom.js";
+import { feed } from "./feed.js";
+import { showNotices } from "./notices.js";
+import { say } from "./words.js";
+
+const YEAR_S = 31_536_000;
+
+export function setCookie(name, value) {
+  document.cookie = `${name}=${value}; path=/; max-age=${YEAR_S}; SameSite=Lax`;
+}
+
+function dressSettings() {
+  for (const button of $$("[data-theme-choice]")) {
+    button.addEventListener("click", () => chooseTheme(button.dataset.themeChoice));
+  }
+  for (const button of $$("[data-lang-choice]")) {
+    button.addEventListener("click", () => {
+      setCookie("lang", button.dataset.langChoice);
+      location.reload();
+    });
+  }
+  markTheme(document.documentElement.dataset.theme ?? "auto");
+}
+
+function chooseTheme(theme) {
+  setCookie("theme", theme);
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  markTheme(theme);
+}
+
+function markTheme(theme) {
+  for (const button of $$("[data-theme-choice]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.themeChoice === theme));
+  }
+}
+
+function tick() {
+  if (!hasServerTime()) return;
+  write($("[data-slot=clock-time]"), timeOfDay(serverNow()));
+  write($("[data-slot=clock-day]"), weekday(serverNow()));
+}
+
+async function logOut() {
+  await api("/auth/logout", { method: "POST" }).catch(() => {});
+  location.assign("/login");
+}
+
+async function offerCities() {
+  const select = $("#city");
+  if (!select) return;
+  const cities = await list("/cities").catch(() => []);
+  if (cities.length < 2) return;
+  for (const city of cities) {
+    select.add(new Option(city.name, city.id, false, city.id === document.body.dataset.cityId));
+  }
+  select.addEventListener("change", () => {
+    setCookie("city", select.value);
+    location.assign("/");
+  });
+  show(select.closest("label"), true);
+}
+
+/** Says something to screen readers without moving anything on the page. */
+export function announce(text) {
+  write($("#announcer"), text);
+}
+
+function followContact() {
+  show($("#no-contact"), !feed.inContact);
+  document.body.dataset.contact = feed.inContact ? "yes" : "no";
+  announce(say(feed.inContact ? "contact.found" : "contact.lost"));
+}
+
+function dressKeys() {
+  const dialog = $("#keys");
+  $("#show-keys").addEventListener("click", () => dialog.showModal());
+  $("#close-keys").addEventListener("click", () => dialog.close());
+  onKey("?", () => dialog.showModal());
+}
+
+/** Calls `act` when `key` is pressed outside of a field and no dialog is open. `act` may say `false`: not mine. */
+export function onKey(key, act) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== key.toLowerCase() || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select, textarea, dialog") || $("dialog[open]")) return;
+    if (act(event) !== false) event.preventDefault();
+  });
+}
+
+export function toggleFullScreen(element) {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else element.requestFullscreen?.().catch(() => {});
+}
+
+dressSettings();
+dressKeys();
+offerCities();
+$("#log-out").addEventListener("click", logOut);
+feed.addEventListener("contact", followContact);
+feed.addEventListener("states", () => showNotices(feed.notices));
+setInterval(tick, 250);
+feed.start();
