@@ -55,7 +55,7 @@ lint:
 	$(BIN)/lint-imports
 
 pytest:
-	$(PYTEST) $(NO_COLOUR) $(PYTEST_ARGS) tests
+	$(PYTEST) $(NO_COLOUR) $(PYTEST_ARGS)
 
 bench: setup-bench
 	$(BIN)/python tests/bench

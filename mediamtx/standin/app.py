@@ -64,11 +64,13 @@ class Standin:
             self._loop.add_signal_handler(number, self._interrupt)
         self._configure_logs()
         self._announce()
-        chores = [self._watch(self._signature()), self._demand.sweep()]
+        chores = [self._watch(self._signature()), self._demand.sweep(), self._stop.wait()]
         tasks = [asyncio.create_task(chore) for chore in chores]
         try:
             await self._open()
-            await self._stop.wait()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         except OSError as error:
             self._journal.error(str(error))
             return 1

@@ -14,7 +14,7 @@ from muxer import Muxer, Window, has_hls
 from ondemand import OnDemand, TimedOutError
 from paths import NoStreamError, NotConfiguredError, Path, Paths
 from quantities import NS_PER_S, parse_duration, parse_size
-from sessions import SWEEP_S, Entry, Session
+from sessions import Entry, Session
 from tracks import describe_codecs
 
 from web import Listener, check_access, denied_answer, error_answer, not_found, with_origins
@@ -105,7 +105,7 @@ class HlsServer:
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(1)
             for name, entry in list(self._entries.items()):
                 entry.sweep()
                 idle_s = (time.time_ns() - entry.requested_ns) / NS_PER_S

@@ -15,6 +15,7 @@ from quantities import NS_PER_S, parse_duration
 from tracks import AAC, G711, H264, H265, VIDEO_CLOCK, Sample, Track, expand_g711, make_aac_config
 
 _RETRY_PAUSE_S = 5
+_MAX_HELD = 32
 _MAX_LAG_NS = 5 * NS_PER_S
 _KINDS = {"rtsp": ("rtspSource", "RTSP"), "rtmp": ("rtmpSource", "RTMP"), "http": ("hlsSource", "HLS")}
 _CODECS = {"h264": H264, "hevc": H265, "aac": AAC, "pcm_alaw": G711, "pcm_mulaw": G711}
@@ -62,7 +63,7 @@ class Pull:
             try:
                 self._pull()
                 reason = "EOF"
-            except (OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001  whatever a camera sends must not end the thread
                 reason = getattr(error, "strerror", None) or type(error).__name__
             self._path.shut(self)
             if self._closed.is_set():
@@ -90,19 +91,18 @@ class Pull:
             return
         origin: Fraction | None = None
         started = time.monotonic()
-        for packet in container.demux():
+        for raw in container.demux():
             if self._closed.is_set():
                 return
-            if packet.pts is None or packet.time_base is None:
-                continue
-            seconds = packet.pts * packet.time_base
-            origin = seconds if origin is None else origin
-            if pace and (ahead_s := float(seconds - origin) - (time.monotonic() - started)) > 0:
-                self._closed.wait(min(ahead_s, self._timeout_s))
-            lane = lanes[packet.stream.index]
-            sample = lane.sample(packet, origin)
-            if sample and not self._path.write(self, lane.index, sample):
-                return
+            lane = lanes[raw.stream.index]
+            for packet in lane.settle(raw):
+                seconds = packet.pts * packet.time_base
+                origin = seconds if origin is None else origin
+                if pace and (ahead_s := float(seconds - origin) - (time.monotonic() - started)) > 0:
+                    self._closed.wait(min(ahead_s, self._timeout_s))
+                sample = lane.sample(packet, origin)
+                if sample and not self._path.write(self, lane.index, sample):
+                    return
 
 
 class Lane:
@@ -113,6 +113,17 @@ class Lane:
         self.track = track
         self._anchor: tuple[int, int] | None = None
         self._last_dts: int | None = None
+        self._held: list[Packet] | None = []
+
+    def settle(self, packet: Packet) -> list[Packet]:
+        """Hold the first packets, which lack times, until one tells what theirs must have been."""
+        if self._held is None:
+            return [packet] if packet.pts is not None and packet.time_base else []
+        self._held.append(packet)
+        if packet.dts is None and len(self._held) < _MAX_HELD:
+            return []
+        held, self._held = self._held, None
+        return _restore_times(held)
 
     def sample(self, packet: Packet, origin: Fraction) -> Sample | None:
         pts = self._ticks(packet.pts, packet.time_base, origin)
@@ -149,6 +160,19 @@ class Lane:
                 return ntp_ns
         self._anchor = (now_ns, pts)
         return now_ns
+
+
+def _restore_times(held: list[Packet]) -> list[Packet]:
+    last, known = held[-1], [packet.pts for packet in held if packet.pts is not None]
+    if last.dts is None or not known:
+        return [packet for packet in held if packet.pts is not None and packet.time_base]
+    step = last.duration or 1
+    for back, packet in enumerate(reversed(held)):
+        if packet.dts is None:
+            packet.dts = last.dts - back * step
+        if packet.pts is None:
+            packet.pts = min(known) - step
+    return held
 
 
 def _track(stream: Any) -> Track:

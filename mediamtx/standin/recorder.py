@@ -78,7 +78,7 @@ class Recorder:
         try:
             self._instance.write(index, sample)
         except (OSError, RecordingError) as error:
-            self._journal.error(f"{self._prefix} {error}")
+            self._journal.error(f"{self._prefix} {_reason(error)}")
             self._instance.abandon()
             self._instance = None
             self._retry_at = time.monotonic() + _RESTART_PAUSE_S
@@ -264,6 +264,12 @@ class _Part:
 
     def tracks(self) -> list[tuple[int, int, Sequence[Sample]]]:
         return [(number, base, samples) for number, (base, samples) in self._tracks.items()]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"write: {error.strerror.lower()}"
+    return str(error)
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:

@@ -11,8 +11,8 @@ from logs import Journal
 from muxer import Muxer
 from paths import Path
 
-IDLE_S = 30
-SWEEP_S = 10
+_IDLE_S = 30
+_SWEEP_S = 10
 
 
 @dataclass
@@ -58,6 +58,7 @@ class Entry:
         self.on_demand = on_demand
         self.created_ns = self.requested_ns = time.time_ns()
         self.outbound_bytes = 0
+        self._swept_s = time.monotonic()
         self._journal = journal
         self._viewers: dict[str, Session] = {}
         self._cdn: Session | None = None
@@ -93,8 +94,12 @@ class Entry:
         return False
 
     def sweep(self) -> None:
+        """Let idle sessions go; call often, it looks every ten seconds."""
+        if time.monotonic() - self._swept_s < _SWEEP_S:
+            return
+        self._swept_s = time.monotonic()
         for session in list(self):
-            if time.monotonic() - session.touched_s >= IDLE_S:
+            if time.monotonic() - session.touched_s >= _IDLE_S:
                 self._drop(session, "inactive")
 
     def close(self, reason: str) -> None:

@@ -72,8 +72,9 @@ def install(needs: Sequence[Need], shell: Shell) -> str:
 
 
 def by_hand(wanted: Sequence[Need], packages: Sequence[str]) -> str:
-    typed = f"sudo apt-get update && sudo apt-get install --no-install-recommends {' '.join(packages)}"
-    return listing(wanted, f"type\n\n    {typed}\n\nand run the same command again. They are")
+    typed = f"apt-get update && apt-get install --no-install-recommends {' '.join(packages)}"
+    how = f"as root (sudo -s) type\n\n    {typed}\n\nand then, as yourself, the same command again"
+    return listing(wanted, f"{how}. It is for")
 
 
 def listing(wanted: Sequence[Need], how: str) -> str:

@@ -53,9 +53,11 @@ def works(tree: Tree) -> bool:
             [tree.python, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_S, check=False
         )
         first_lines = (tree.venv / "bin" / "pip").read_text("utf-8")[:500]
-    except (OSError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired:
+        return True  # a busy machine is no reason to throw it away
+    except OSError:
         return False
-    return answer.stdout.split() == [str(tree.venv), "True"] and f"{tree.venv}/bin/" in first_lines
+    return answer.stdout == f"{tree.venv} True\n" and f"{tree.venv}/bin/" in first_lines
 
 
 def steps(tree: Tree, shell: Shell) -> list[Step]:

@@ -58,7 +58,7 @@ def install(tree: Tree, shell: Shell) -> str:
         raise SetupError("MediaMTX was refused", advice.format(version=version(tree)), said.strip())
     path = said.splitlines()[-1] if code == 0 else ""
     tree.set_stamp("mediamtx", f"{asking(tree)}\n{described(path) if path else STAND_IN}")
-    return f"version {version(tree)} at {short(tree, path)}" if path else "NOT installed"
+    return f"version {version(tree)} at {short(tree, path)}" if path else said.strip().splitlines()[-1]
 
 
 def short(tree: Tree, path: str) -> str:

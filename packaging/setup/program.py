@@ -59,7 +59,7 @@ def prepare(purpose: str, tree: Tree, progress: Progress) -> None:
     due = [step for step in every if not step.is_done()]
     if due:
         tree.start_log()
-        progress.say(f"Setting up vmsd in {tree.root}: {len(due)} of {len(every)} steps are due")
+        progress.say(f"Setting up vmsd in {tree.root}: steps to do: {len(due)} of {len(every)}")
     for number, step in enumerate(due, start=1):
         progress.start(number, len(due), step.title)
         progress.end(step.do())

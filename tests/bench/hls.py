@@ -21,7 +21,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 GUARDED = "nginx proxy_cache + auth_request"
-OTHERS = {"cached": "nginx proxy_cache", "plain": "nginx proxy_pass"}
+OTHERS = {
+    "asking": f"{GUARDED}, without the service it asks",
+    "cached": "nginx proxy_cache",
+    "plain": "nginx proxy_pass",
+}
 ROUNDS = 3
 CAMERAS = 16
 PREFIX = "0123456789ab_video1_seg"
@@ -46,15 +50,17 @@ def token() -> str:
 
 @dataclass
 class Site:
-    """One origin and every candidate in front of it, each server on the first core, the rest elsewhere."""
+    """One origin and every candidate in front of it, each server on the first core, the rest elsewhere.
+
+    `guarded` is nginx and the service it asks, as vmsd is its own guard; `asking` is nginx without it.
+    """
 
     root: Path
     ports: dict[str, int]
-    pids: dict[str, int]
+    pids: dict[str, tuple[int, ...]]
 
     def cpu_ms(self, name: str) -> float:
-        fields = Path(f"/proc/{self.pids[name]}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * TICK_MS
+        return sum(process_ms(pid) for pid in self.pids[name])
 
     def asked(self) -> Counter[str]:
         """How often each file was asked of the origin since the last call."""
@@ -62,6 +68,11 @@ class Site:
         lines = log.read_text().split()
         log.write_text("")
         return Counter(lines)
+
+
+def process_ms(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_MS
 
 
 def run() -> list[dict]:
@@ -74,7 +85,7 @@ def run() -> list[dict]:
         return [*saturated_rows(site), *grid_rows(site)]
 
 
-def row(figure, goal, vmsd=0.0, peer=0.0, unit="CPU ms", peer_name=GUARDED, **more) -> dict:
+def row(figure, goal, vmsd=0.0, peer=0.0, *, unit="CPU ms", peer_name=GUARDED, **more) -> dict:
     ratio = vmsd / peer if peer else 0.0
     return {
         "figure": figure,
@@ -101,9 +112,16 @@ def start(stack: contextlib.ExitStack) -> Site:
     first, *others = cores()
     start_nginx(stack, site, "origin", others[:1])
     peer = start_nginx(stack, site, "peer", [first])
-    site.pids |= dict.fromkeys(("guarded", "cached", "plain"), peer)
-    command = [sys.executable, str(HERE / "hls_server.py"), address(site, "origin"), str(site.ports["vmsd"])]
-    site.pids["vmsd"] = spawn(stack, command, [first])
+    for name in ("vmsd", "auth"):
+        command = [
+            sys.executable,
+            str(HERE / "hls_server.py"),
+            address(site, "origin"),
+            str(site.ports[name]),
+        ]
+        site.pids[name] = (spawn(stack, command, [first]),)
+    site.pids |= dict.fromkeys(("asking", "cached", "plain"), (peer,))
+    site.pids["guarded"] = peer, *site.pids["auth"]
     for name in names:
         wait_for(site.ports[name])
     return site
@@ -153,7 +171,9 @@ def start_nginx(stack: contextlib.ExitStack, site: Site, name: str, on: list[int
         text = "user root;\n" + text
     conf = site.root / f"{name}.conf"
     conf.write_text(text)
-    master = spawn(stack, ["nginx", "-p", str(site.root), "-e", str(site.root / f"{name}.error"), "-c", str(conf)], on)
+    master = spawn(
+        stack, ["nginx", "-p", str(site.root), "-e", str(site.root / f"{name}.error"), "-c", str(conf)], on
+    )
     return until(lambda: worker_of(master))
 
 
@@ -207,10 +227,14 @@ def saturated_rows(site: Site) -> list[dict]:
     )
     rows = []
     for figure, connections, size, goal in SATURATED:
-        peers = ("guarded", "cached", "plain") if size == "1 MB" else ("guarded",)
-        cost = saturated_cost(site, script, ("vmsd", *peers), connections, size.replace(" ", ""))
-        rows += [row(figure, goal, cost["vmsd"], cost["guarded"])]
-        rows += [row(figure, None, cost["vmsd"], cost[peer], peer_name=OTHERS[peer]) for peer in peers[1:]]
+        names = ("vmsd", "guarded", "cached", "plain") if size == "1 MB" else ("vmsd", "guarded")
+        cost = saturated_cost(site, script, names, connections, size.replace(" ", ""))
+        rows.append(row(figure, goal, cost["vmsd"], cost["guarded"]))
+        rows += [
+            row(figure, None, cost["vmsd"], cost[each], peer_name=OTHERS[each])
+            for each in OTHERS
+            if each in cost
+        ]
     return rows
 
 
@@ -219,23 +243,36 @@ def saturated_cost(site: Site, script: Path, names, connections: int, camera: st
     seen: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
         for name in names:
-            seen.setdefault(name, []).append(one_round(site, script, name, connections, camera))
+            for each, spent in one_round(site, script, name, connections, camera).items():
+                seen.setdefault(each, []).append(spent)
     return {name: statistics.median(values) for name, values in seen.items()}
 
 
-def one_round(site: Site, script: Path, name: str, connections: int, camera: str) -> float:
+def one_round(site: Site, script: Path, name: str, connections: int, camera: str) -> dict[str, float]:
     url = f"{address(site, name)}/hls/stream_{camera}"
     for number in range(8):
         get(f"{url}/{PREFIX}{number}.mp4?token={token()}")
     threads = min(2, max(1, len(cores()) - 2))
     on = ",".join(map(str, cores()[-threads:]))
     command = ["taskset", "-c", on, "wrk", f"-t{threads}", f"-c{connections}", "-d1s", "-s", str(script), url]
-    before = site.cpu_ms(name)
-    text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
-    spent = site.cpu_ms(name) - before
+    spent, text = measured(site, name, command)
     if "Non-2xx" in text:
         raise RuntimeError(f"{name} refused segments:\n{text}")
-    return spent / int(re.search(r"(\d+) requests in", text)[1])
+    segments = int(re.search(r"(\d+) requests in", text)[1])
+    return {each: total / segments for each, total in spent.items()}
+
+
+def measured(site: Site, name: str, command: list[str], *, ready=False) -> tuple[dict[str, float], str]:
+    """What a load cost the servers of a candidate, from its first line on when `ready`, and what it printed."""
+    names = (name, "asking") if name == "guarded" else (name,)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load:
+        if ready:
+            load.stdout.readline()
+        before = {each: site.cpu_ms(each) for each in names}
+        text = load.stdout.read()
+    if load.returncode:
+        raise RuntimeError(f"the load on {name} failed")
+    return {each: site.cpu_ms(each) - before[each] for each in names}, text
 
 
 def get(url: str) -> bytes:
@@ -257,10 +294,23 @@ def grid_rows(site: Site) -> list[dict]:
     rows = []
     for playlists, figure in ((True, "with playlists"), (False, "segments alone")):
         vmsd, peer = seen["vmsd", playlists], seen["guarded", playlists]
-        rows.append(row(f"16-tile grid, 40 viewers, paced, {figure}", 0.5, vmsd["cpu_ms"], peer["cpu_ms"]))
-        rows.append(row(f"p99 of a segment in that grid, {figure}", None, vmsd["p99_ms"], peer["p99_ms"], "ms"))
+        name = f"CPU per segment, 16-tile grid, 40 viewers, paced, {figure}"
+        rows.append(row(name, 0.5, vmsd["vmsd"], peer["guarded"]))
+        rows.append(row(name, None, vmsd["vmsd"], peer["asking"], peer_name=OTHERS["asking"]))
+        rows.append(
+            row(
+                f"p99 of a segment in that grid, {figure}",
+                None,
+                vmsd["p99_ms"],
+                peer["p99_ms"],
+                unit="ms",
+                limit=10.0,
+            )
+        )
     most = max(count for uri, count in asked.items() if PREFIX in uri)
-    rows.append(row("upstream requests per segment, 40 viewers", 1, most, 1, "requests", "one fetch"))
+    rows.append(
+        row("upstream requests per segment, 40 viewers", 1, most, 1, unit="requests", peer_name="one fetch")
+    )
     return rows
 
 
@@ -268,8 +318,7 @@ def grid(site: Site, name: str, first: int, *, playlists: bool) -> dict[str, flo
     """CPU per segment shown, its playlist included when they are asked for."""
     order = {
         "port": site.ports[name],
-        "start": time.time() + 0.5,
-        "seconds": 4.0,
+        "segments": 2,
         "segment_s": 2.0,
         "viewers": 40,
         "cameras": CAMERAS,
@@ -280,10 +329,10 @@ def grid(site: Site, name: str, first: int, *, playlists: bool) -> dict[str, flo
     }
     on = ",".join(map(str, cores()[1:]))
     command = ["taskset", "-c", on, sys.executable, str(HERE / "hls_grid.py"), json.dumps(order)]
-    before = site.cpu_ms(name)
-    text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    spent, text = measured(site, name, command, ready=True)
     result = json.loads(text)
-    return {"cpu_ms": (site.cpu_ms(name) - before) / result["segments"], "p99_ms": result["p99_ms"]}
+    cost = {each: total / result["segments"] for each, total in spent.items()}
+    return {**cost, "p99_ms": result["p99_ms"]}
 
 
 if __name__ == "__main__":

@@ -52,35 +52,50 @@ class Connection(asyncio.BufferedProtocol):
         await self.done
 
 
-async def watch(order, camera, until, took, draw):
-    """One tile: every `segment_s` a playlist when `playlists`, then the segment of that moment."""
-    loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(Connection, "127.0.0.1", order["port"])
-    at = order["start"] + draw * order["segment_s"]
-    while at < until:
-        await asyncio.sleep(max(0, at - time.time()))
-        number = int((at - order["start"]) / order["segment_s"]) + order["first"]
-        if order["playlists"]:
-            await connection.get(order["playlist"].format(camera=camera))
-        started = time.perf_counter()
-        await connection.get(order["segment"].format(camera=camera, number=number))
-        took.append(time.perf_counter() - started)
-        at += order["segment_s"]
-    connection.transport.close()
+class Viewer:
+    """A browser: sixteen tiles, six connections."""
+
+    def __init__(self, order, seed):
+        self.order = order
+        self.rng = random.Random(seed)
+        self.idle = asyncio.Queue()
+        self.took = []
+
+    async def connect(self):
+        loop = asyncio.get_running_loop()
+        for _ in range(6):
+            _, connection = await loop.create_connection(Connection, "127.0.0.1", self.order["port"])
+            await connection.get(self.order["playlist"].format(camera=0))
+            self.idle.put_nowait(connection)
+
+    async def get(self, target):
+        connection = await self.idle.get()
+        await connection.get(target)
+        self.idle.put_nowait(connection)
+
+    async def watch(self, camera, start):
+        """One tile: its segment, and with `playlists` its playlist, at its own moment of each period."""
+        period_s = self.order["segment_s"]
+        offset_s = period_s * self.rng.uniform(0.05, 0.95)
+        for number in range(self.order["segments"]):
+            await asyncio.sleep(start + number * period_s + offset_s - time.monotonic())
+            if self.order["playlists"]:
+                await self.get(self.order["playlist"].format(camera=camera))
+            asked = time.monotonic()
+            await self.get(self.order["segment"].format(camera=camera, number=self.order["first"] + number))
+            self.took.append(time.monotonic() - asked)
 
 
 async def main(order):
-    took = []
-    rng = random.Random(7)
-    until = order["start"] + order["seconds"]
+    viewers = [Viewer(order, seed) for seed in range(order["viewers"])]
+    for viewer in viewers:
+        await viewer.connect()
+    print("ready", flush=True)
+    start = time.monotonic() + 0.1
     await asyncio.gather(
-        *(
-            watch(order, camera, until, took, rng.random() * 0.9 + 0.05)
-            for _ in range(order["viewers"])
-            for camera in range(order["cameras"])
-        )
+        *(viewer.watch(camera, start) for viewer in viewers for camera in range(order["cameras"]))
     )
-    took.sort()
+    took = sorted(each for viewer in viewers for each in viewer.took)
     print(json.dumps({"segments": len(took), "p99_ms": 1000 * took[int(len(took) * 0.99)]}))
 
 

@@ -87,7 +87,9 @@ def pointer(location: Sequence[int | str]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
 
 
-def page_of(items: Sequence[Item], limit: int, cursor: Callable[[Item], str]) -> tuple[Sequence[Item], str | None]:
+def page_of(
+    items: Sequence[Item], limit: int, cursor: Callable[[Item], str]
+) -> tuple[Sequence[Item], str | None]:
     """The page and the cursor of the next, from one item more than the page holds."""
     if len(items) <= limit:
         return items, None

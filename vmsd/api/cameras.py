@@ -5,9 +5,21 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
-from vmsd.api.bodies import Body, Name, Page, Period, Query, json_answer, page_of, parse, read_body, read_json, read_query
+from vmsd.api.bodies import (
+    Body,
+    Name,
+    Page,
+    Period,
+    Query,
+    json_answer,
+    page_of,
+    parse,
+    read_body,
+    read_json,
+    read_query,
+)
 from vmsd.api.door import caller_of, city_of
 from vmsd.api.site import SITE
 from vmsd.clock import rfc3339
@@ -33,6 +45,7 @@ class Source(Body):
     protocol: Protocol = "rtsp"
     source_url: Url = ""
     sub_source_url: Url = ""
+    substream: bool = False
     vendor: Word = ""
     host: Word = ""
     username: Word = ""
@@ -41,12 +54,6 @@ class Source(Body):
     subtype: int = Field(0, ge=0, le=9)
     tunnel: Word = ""
     tunnel_target: Word = ""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Source:
-        if self.source_url and self.host and not self.vendor:
-            raise ValueError("a host needs a vendor; give source_url alone, or vendor and host")
-        return self
 
 
 class NewCamera(Source):
@@ -148,7 +155,11 @@ async def change_camera(request: web.Request) -> web.Response:
 
 def _present(camera: Camera, patch: dict[str, Any]) -> dict[str, Any]:
     """The camera as the body that would have made it; what a new vendor address replaces is left out."""
-    present = {name: getattr(camera, name) for name in NewCamera.model_fields if name not in ("location", "password")}
+    present = {
+        name: getattr(camera, name)
+        for name in NewCamera.model_fields
+        if name not in ("location", "password", "substream")
+    }
     present["location"] = camera.location and {"lat": camera.location.lat, "lon": camera.location.lon}
     rebuilt = {"vendor", "host", "channel", "subtype"} & patch.keys()
     if rebuilt and camera.vendor:
@@ -251,4 +262,3 @@ async def camera_of(request: web.Request) -> Camera:
     if caller.camera_id is not None and caller.camera_id != camera.id:
         raise NotFound("there is no such camera")
     return camera
-

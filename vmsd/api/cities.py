@@ -42,7 +42,9 @@ async def list_cities(request: web.Request) -> web.Response:
     page = read_query(request, Page)
     site, caller = request.app[SITE], caller_of(request)
     if caller.person.city_id is not None:
-        return json_answer({"items": [shown(await site.cities.get_by_id(caller.person.city_id))], "next": None})
+        return json_answer(
+            {"items": [shown(await site.cities.get_by_id(caller.person.city_id))], "next": None}
+        )
     found = await site.cities.list(after=page.cursor, limit=page.limit + 1)
     cities, following = page_of(found, page.limit, lambda city: city.public_id)
     return json_answer({"items": [shown(city) for city in cities], "next": following})

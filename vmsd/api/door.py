@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from vmsd.api.policy import Handler, Route, Tenant
 from vmsd.api.site import SITE, Site
@@ -22,7 +23,7 @@ CITY_HEADER = "X-City-ID"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def door(policies: Mapping[web.AbstractRoute, Route]) -> Handler:
+def door(policies: Mapping[web.AbstractRoute, Route]) -> Middleware:
     """The middleware for a route table; a route that is not in it answers 404 or 405 by itself."""
 
     @web.middleware

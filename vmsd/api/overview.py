@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from aiohttp import web
 
 from vmsd.api.bodies import json_answer
 from vmsd.api.door import city_of
 from vmsd.api.site import SITE
+from vmsd.clock import rfc3339
+from vmsd.store.segments import CameraTotal
+
+DAY_MS = 86_400_000
 
 
 async def health(request: web.Request) -> web.Response:
     """For anybody, without login: nothing here is a secret."""
-    return json_answer(await request.app[SITE].overview.health())
+    return json_answer(request.app[SITE].overview.health())
 
 
 async def states(request: web.Request) -> web.Response:
@@ -30,10 +35,38 @@ async def states(request: web.Request) -> web.Response:
 
 
 async def system(request: web.Request) -> web.Response:
-    return json_answer(await request.app[SITE].overview.system())
+    return json_answer(request.app[SITE].overview.system())
 
 
 async def storage(request: web.Request) -> web.Response:
+    """What the recordings take, and whether the promised days will be kept."""
     city = city_of(request)
-    cameras = await city.cameras.list()
-    return json_answer(await request.app[SITE].overview.storage(city, cameras))
+    stored = await city.storage.get()
+    promise = stored.promise
+    promised = {
+        "promised_days": promise.promised_days,
+        "holds_days": promise.held_days,
+        "breaks_at": None if promise.breaks_ms is None else rfc3339(promise.breaks_ms),
+    }
+    items = [_camera(total, promised) for total in stored.cameras]
+    whole = {"bytes": stored.bytes, "recordings": stored.segments} | promised
+    return json_answer({"items": items, "next": None, "total": whole})
+
+
+def _camera(total: CameraTotal, promised: dict[str, Any]) -> dict[str, Any]:
+    """A camera with a shorter retention of its own promises only that."""
+    days = min(promised["promised_days"], total.retention_days or promised["promised_days"])
+    oldest = None if total.first_day is None else rfc3339(total.first_day * DAY_MS)
+    return (
+        {
+            "camera_id": total.camera_public_id,
+            "name": total.name,
+            "removed": total.removed,
+            "bytes": total.bytes,
+            "recordings": total.segments,
+            "duration": total.duration_ms / 1000,
+            "oldest": oldest,
+        }
+        | promised
+        | {"promised_days": days}
+    )

@@ -120,8 +120,10 @@ def _for_people(request: web.Request) -> bool:
     """True for a browser that asked for a page."""
     programs = ("/api/", "/hls/", "/ws/", "/metrics", "/health")
     asked_for_a_page = "text/html" in request.headers.get("Accept", "")
-    return asked_for_a_page and request.method == "GET" and (
-        request.path == "/health-board" or not request.path.startswith(programs)
+    return (
+        asked_for_a_page
+        and request.method == "GET"
+        and (request.path == "/health-board" or not request.path.startswith(programs))
     )
 
 

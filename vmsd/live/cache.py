@@ -6,17 +6,26 @@ import asyncio
 import io
 import os
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from vmsd.clock import Clock
 from vmsd.errors import TooMany, VmsdError
-from vmsd.live.playlist import Playlist
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from aiohttp import web
+
+    from vmsd.clock import Clock
+    from vmsd.live.playlist import Playlist
 
 Key = tuple[str, str]  # path, file
 
 # Up to here one copy into the socket buffer is cheaper than a descriptor and a second system call.
 SMALL_BYTES = 64 * 1024
+# How much of a body waits in memory for one reader where the kernel cannot send it by itself.
+VIEW_BYTES = 256 * 1024
 
 
 class Memory:
@@ -62,10 +71,36 @@ class Body:
             return bytes(self._small[start:stop])
         return os.pread(self.file.fileno(), stop - start, start)
 
-    def __del__(self) -> None:
+    async def send(
+        self, transport: asyncio.Transport, response: web.StreamResponse, start: int, size: int
+    ) -> None:
+        """Write a part into a response whose headers are written; waits for the reader, without end.
+
+        The kernel moves the bytes of a file. Under TLS they go in views, one at a time per reader.
+        """
+        if transport.is_closing():
+            raise ConnectionResetError("the reader has gone")
+        if self.file is not None and transport.get_extra_info("sslcontext") is None:
+            sent = _send_at_once(transport, self.file, start, size)
+            start, size = start + sent, size - sent
+            # "Not available" is also said of a reader who left before the first byte: the views find out.
+            with suppress(asyncio.SendfileNotAvailableError):
+                if size:
+                    loop = asyncio.get_running_loop()
+                    await loop.sendfile(transport, self.file, start, size, fallback=False)
+                return
+        for at in range(start, start + size, VIEW_BYTES):
+            await response.write(self.read(at, min(VIEW_BYTES, start + size - at)))
+
+    def close(self) -> None:
+        """Give the memory back now; only for a body that nobody else has seen."""
         self._memory.held_bytes -= self.size
+        self.size = 0
         if self.file is not None:
             self.file.close()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _write_all(file: io.FileIO, data: bytes | bytearray) -> None:
@@ -74,13 +109,21 @@ def _write_all(file: io.FileIO, data: bytes | bytearray) -> None:
         view = view[file.write(view) :]
 
 
+def _send_at_once(transport: asyncio.Transport, file: io.FileIO, start: int, size: int) -> int:
+    """Try without the event loop first: most sockets take a whole segment at once."""
+    if transport.get_write_buffer_size():
+        return 0
+    with suppress(OSError):
+        return os.sendfile(transport.get_extra_info("socket").fileno(), file.fileno(), start, size)
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class CachedObject:
     """One answer of the origin, served until `fresh_until` and forgotten after `kept_until` (monotonic)."""
 
-    file: str
-    content_type: str
     body: Body
+    headers: Mapping[str, str]
     fresh_until: float
     kept_until: float
     playlist: Playlist | None = None
@@ -99,11 +142,12 @@ class Cache:
         self._pending: dict[Key, asyncio.Future[CachedObject | VmsdError | None]] = {}
 
     def find(self, key: Key) -> CachedObject | None:
-        """What is kept under this key, if it is still fresh."""
+        """Give what is kept under this key, if it is still fresh."""
         found = self._objects.get(key)
         if found is None or found.fresh_until <= self._clock.monotonic():
             return None
         self._objects.move_to_end(key)
+        self.hits += 1
         return found
 
     def knows(self, key: Key) -> bool:
@@ -124,15 +168,11 @@ class Cache:
             raise TooMany("Too much live video is on its way at once.")
 
     async def share(self, key: Key, load: Callable[[], Awaitable[CachedObject]]) -> CachedObject:
-        """The object under this key, loaded by the first who asks.
+        """Load what `find` did not find; for any number of callers at once the first alone does it.
 
-        The others wait for the same load and get its error too; when the first is cancelled, the next
-        of them loads again.
+        The others wait for that load and get its error too; when the first is cancelled, one of them
+        loads again.
         """
-        found = self.find(key)
-        if found is not None:
-            self.hits += 1
-            return found
         self.misses += 1
         while (pending := self._pending.get(key)) is not None:
             outcome = await asyncio.shield(pending)

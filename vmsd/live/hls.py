@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
 from aiohttp import hdrs, web
 from yarl import URL
 
-from vmsd.clock import Clock
 from vmsd.errors import MediaServerAway, NotFound, TooMany
 from vmsd.live.cache import Body, Cache, CachedObject
 from vmsd.live.playlist import INDEX, Kind, Playlist, content_type_of, kind_of, parse
 
-# How much of a body waits in memory for one viewer where the kernel cannot send it by itself (TLS).
-VIEW_BYTES = 256 * 1024
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmsd.clock import Clock
+
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
@@ -105,40 +109,42 @@ class HlsProxy:
         self, request: web.Request, path: str, file: str, *, viewer: str, query: Mapping[str, str]
     ) -> web.StreamResponse:
         """`query` is appended to each URI of a playlist, for players that carry a token there."""
-        with self._place_for(viewer):
+        self._enter(viewer)
+        try:
             found = await self.fetch(path, file)
-            if found.playlist is not None:
-                return _playlist_answer(found, query)
-            return await self._send(request, found)
+            return await self._deliver(request, *_answer(request, found, query))
+        finally:
+            self._leave(viewer)
 
     async def fetch(self, path: str, file: str) -> CachedObject:
-        """One file of a path, from memory or from MediaMTX; NotFound, MediaServerAway or TooMany."""
-        kind = kind_of(file)
-        return await self._cache.share((path, file), lambda: self._load(path, file, kind))
+        """Give one file of a path from memory or MediaMTX; NotFound, MediaServerAway or TooMany."""
+        key = path, file
+        found = self._cache.find(key)
+        if found is None:
+            found = await self._cache.share(key, partial(self._load, path, file, kind_of(file)))
+        return found
 
     async def newest(self, path: str) -> NewestSegment:
-        """The newest whole video segment of a path, through the same cache as the viewers."""
+        """Fetch the newest whole video segment of a path, through the same cache as the viewers."""
         index = _playlist_of(await self.fetch(path, INDEX))
         init_file, file = _playlist_of(await self.fetch(path, index.video)).newest
         init = await self.fetch(path, init_file)
         segment = await self.fetch(path, file)
         return NewestSegment(init.body.read(), segment.body.read(), file)
 
-    @contextmanager
-    def _place_for(self, viewer: str) -> Iterator[None]:
+    def _enter(self, viewer: str) -> None:
         if self._in_flight >= self._limits.requests:
             raise TooMany("Too many people are watching at once.")
         if self._viewers[viewer] >= self._limits.requests_per_viewer:
             raise TooMany("Too many streams are open at once.")
         self._in_flight += 1
         self._viewers[viewer] += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
-            self._viewers[viewer] -= 1
-            if not self._viewers[viewer]:
-                del self._viewers[viewer]
+
+    def _leave(self, viewer: str) -> None:
+        self._in_flight -= 1
+        self._viewers[viewer] -= 1
+        if not self._viewers[viewer]:
+            del self._viewers[viewer]
 
     # Upstream
 
@@ -150,7 +156,7 @@ class HlsProxy:
             raise
 
     async def _load_in_session(self, path: str, file: str, kind: Kind) -> CachedObject:
-        """Only index.m3u8 opens a session at MediaMTX, so a child refused for want of one asks for it first."""
+        """Ask for index.m3u8 when a child is refused: it alone opens a session at MediaMTX."""
         try:
             return await self._download(path, file, kind)
         except _SessionGone:
@@ -179,14 +185,18 @@ class HlsProxy:
 
     async def _read(self, answer: aiohttp.ClientResponse, kind: Kind) -> Body:
         limit = self._limits.playlist_bytes if kind.is_playlist else self._limits.object_bytes
-        body = Body(self._cache.memory)
         if (answer.content_length or 0) > limit:
             raise MediaServerAway("MediaMTX answered with more than any file of a stream can hold.")
-        async for chunk in answer.content.iter_any():
-            if body.size + len(chunk) > limit:
-                raise MediaServerAway("MediaMTX answered with more than any file of a stream can hold.")
-            self._cache.make_room(len(chunk))
-            body.append(chunk)
+        body = Body(self._cache.memory)
+        with ExitStack() as unfinished:
+            # The error of a broken answer lives on in a cycle until the garbage is collected; the bytes must not.
+            unfinished.callback(body.close)
+            async for chunk in answer.content.iter_any():
+                if body.size + len(chunk) > limit:
+                    raise MediaServerAway("MediaMTX answered with more than any file of a stream can hold.")
+                self._cache.make_room(len(chunk))
+                body.append(chunk)
+            unfinished.pop_all()
         return body
 
     def _object(self, file: str, kind: Kind, body: Body) -> CachedObject:
@@ -194,7 +204,7 @@ class HlsProxy:
         now = self._clock.monotonic()
         fresh_s = self._fresh_s(kind, playlist)
         kept_s = max(fresh_s, self._limits.segment_kept_s)
-        return CachedObject(file, content_type_of(file), body, now + fresh_s, now + kept_s, playlist)
+        return CachedObject(body, _headers(file, playlist), now + fresh_s, now + kept_s, playlist)
 
     def _fresh_s(self, kind: Kind, playlist: Playlist | None) -> float:
         if kind is Kind.INDEX:
@@ -205,26 +215,36 @@ class HlsProxy:
 
     # Downstream
 
-    async def _send(self, request: web.Request, found: CachedObject) -> web.StreamResponse:
-        """A viewer who is too slow or goes away is dropped here and is no error of anybody."""
-        response, start, count = _file_answer(request, found)
-        if not count or request.method == hdrs.METH_HEAD:
+    async def _deliver(
+        self, request: web.Request, response: web.StreamResponse, part: _Part | None
+    ) -> web.StreamResponse:
+        """Send an answer; a viewer who is too slow or leaves is cut off, which is no error of anybody."""
+        transport = request.transport
+        if transport is None:
             return response
-        deadline_s = self._limits.slow_grace_s + count / self._limits.slow_bytes_per_s
+        size = part.size if part else 0
         try:
-            async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(self._limits.slow_grace_s + size / self._limits.slow_bytes_per_s):
                 await response.prepare(request)
-                await _write(request, response, found.body, start, count)
+                if part is not None:
+                    await part.body.send(transport, response, part.start, part.size)
                 await response.write_eof()
         except (ConnectionError, TimeoutError):
             response.force_close()
-            if request.transport is not None:
-                request.transport.abort()
+            _cut(transport)
         return response
 
 
+def _cut(transport: asyncio.Transport) -> None:
+    """Close at once, and have the kernel forget the megabytes it still holds for this viewer."""
+    with suppress(OSError):
+        at_once = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    transport.abort()
+
+
 def _judge(status: int) -> None:
-    """Maps what MediaMTX 1.20 answers.
+    """Map what MediaMTX 1.20 answers.
 
     404 is a path without a stream or a file that has left the window, 500 a path it does not know, a
     muxer that is not ready or a track it cannot carry: to a viewer all of them are a camera without
@@ -245,36 +265,50 @@ def _playlist_of(found: CachedObject) -> Playlist:
     return found.playlist
 
 
-def _playlist_answer(found: CachedObject, query: Mapping[str, str]) -> web.Response:
-    body = _playlist_of(found).render(query)
-    headers = {hdrs.CONTENT_TYPE: found.content_type, hdrs.CACHE_CONTROL: "no-store"}
-    return web.Response(body=body, headers=headers)
-
-
-def _file_answer(request: web.Request, found: CachedObject) -> tuple[web.StreamResponse, int, int]:
-    """The response with its headers, and which bytes go into it."""
-    size = found.body.size
-    headers = {
-        hdrs.CONTENT_TYPE: found.content_type,
-        hdrs.CONTENT_LENGTH: str(size),
+def _headers(file: str, playlist: Playlist | None) -> Mapping[str, str]:
+    """Make the headers of every answer with this file."""
+    if playlist is not None:
+        return {hdrs.CONTENT_TYPE: content_type_of(file), hdrs.CACHE_CONTROL: "no-store"}
+    return {
+        hdrs.CONTENT_TYPE: content_type_of(file),
         # The name of a segment never comes back with other bytes, even after a restart of MediaMTX.
         hdrs.CACHE_CONTROL: "private, max-age=3600, immutable",
         hdrs.ACCEPT_RANGES: "bytes",
     }
+
+
+class _Part(NamedTuple):
+    """The bytes of a body that a viewer gets."""
+
+    body: Body
+    start: int
+    size: int
+
+
+def _answer(
+    request: web.Request, found: CachedObject, query: Mapping[str, str]
+) -> tuple[web.StreamResponse, _Part | None]:
+    """Make the response, and say which part of the body is to be streamed into it, if any."""
+    if found.playlist is not None:
+        return web.Response(body=found.playlist.render(query), headers=found.headers), None
+    part, headers, status = _Part(found.body, 0, found.body.size), found.headers, 200
     asked = request.headers.get(hdrs.RANGE)
-    if asked is None:
-        return web.StreamResponse(headers=headers), 0, size
-    wanted = _wanted(asked, size)
-    if wanted is None:
-        return web.Response(status=416, headers={hdrs.CONTENT_RANGE: f"bytes */{size}"}), 0, 0
-    start, stop = wanted
-    headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{size}"
-    headers[hdrs.CONTENT_LENGTH] = str(stop - start)
-    return web.StreamResponse(status=206, headers=headers), start, stop - start
+    if asked is not None:
+        wanted = _wanted(asked, part.size)
+        if wanted is None:
+            return web.Response(status=416, headers={hdrs.CONTENT_RANGE: f"bytes */{part.size}"}), None
+        start, stop = wanted
+        headers = {**headers, hdrs.CONTENT_RANGE: f"bytes {start}-{stop - 1}/{part.size}"}
+        part, status = _Part(found.body, start, stop - start), 206
+    if found.body.file is None:
+        return web.Response(body=found.body.read(*part[1:]), headers=headers, status=status), None
+    response = web.StreamResponse(headers=headers, status=status)
+    response.content_length = part.size
+    return response, None if request.method == hdrs.METH_HEAD else part
 
 
 def _wanted(asked: str, size: int) -> tuple[int, int] | None:
-    """The bytes of a Range header as start and stop; None when it names none of this body."""
+    """Read a Range header as start and stop; None when it names nothing of this body."""
     match = _RANGE.fullmatch(asked)
     if match is None or not (match[1] or match[2]):
         return None
@@ -283,20 +317,3 @@ def _wanted(asked: str, size: int) -> tuple[int, int] | None:
     else:
         start, stop = int(match[1]), min(int(match[2] or size) + 1, size)
     return (start, stop) if start < stop else None
-
-
-async def _write(
-    request: web.Request, response: web.StreamResponse, body: Body, start: int, count: int
-) -> None:
-    """Lets the kernel send large bodies; TLS needs them in views, one at a time per viewer."""
-    transport = request.transport
-    if transport is None:
-        raise ConnectionResetError("the viewer has gone")
-    if body.file is not None and transport.get_extra_info("sslcontext") is None:
-        loop = asyncio.get_running_loop()
-        # It also says "not available" of a viewer who left before the first byte; the views find that out.
-        with suppress(asyncio.SendfileNotAvailableError):
-            await loop.sendfile(transport, body.file, start, count, fallback=False)
-            return
-    for at in range(start, start + count, VIEW_BYTES):
-        await response.write(body.read(at, min(VIEW_BYTES, start + count - at)))

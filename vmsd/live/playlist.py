@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from vmsd.errors import MediaServerAway, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 INDEX = "index.m3u8"
 
@@ -38,7 +41,7 @@ _EXTINF = re.compile(rb"^#EXTINF:([0-9]{1,6}(?:\.[0-9]{1,9})?)", re.MULTILINE)
 
 
 def kind_of(file: str) -> Kind:
-    """What a file of this name is; NotFound for every name MediaMTX would not give."""
+    """Say what a file of this name is; NotFound for every name MediaMTX would not give."""
     match = _NAME.fullmatch(file)
     if match is None or match.lastgroup is None:
         raise NotFound("There is no such file.")
@@ -63,7 +66,7 @@ class Playlist:
     last_segment_s: float | None
 
     def render(self, query: Mapping[str, str]) -> bytes:
-        """The playlist with `query` behind each URI."""
+        """Put `query` behind each URI."""
         return (b"?" + urlencode(query).encode() if query else b"").join(self.pieces)
 
     @property
@@ -84,7 +87,7 @@ class Playlist:
 
 
 def parse(body: bytes) -> Playlist:
-    """Raises MediaServerAway for what is no playlist. Queries the origin put behind its URIs are cut off."""
+    """Read a playlist, or raise MediaServerAway; a query the origin put behind a URI is cut off."""
     if not body.startswith(b"#EXTM3U"):
         raise MediaServerAway("MediaMTX answered something that is no playlist.")
     pieces: list[bytes] = []

@@ -55,7 +55,9 @@ class MediaMtxClient:
         """All paths of MediaMTX's configuration as it has loaded it, every page."""
         items: list[ConfiguredPath] = []
         for number in range(MAX_PAGES):
-            page = _parse(ConfiguredPathPage, await self._ask("GET", f"/v3/config/paths/list?{_page(number)}"))
+            page = _parse(
+                ConfiguredPathPage, await self._ask("GET", f"/v3/config/paths/list?{_page(number)}")
+            )
             items += page.items
             if number + 1 >= page.page_count:
                 break

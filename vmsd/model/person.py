@@ -69,11 +69,11 @@ class Caller:
 
     @property
     def city_id(self) -> str | None:
-        return self.city and self.city.public_id
+        return self.city.public_id if self.city else None
 
     @property
     def city_name(self) -> str | None:
-        return self.city and self.city.name
+        return self.city.name if self.city else None
 
     @property
     def verbs(self) -> frozenset[Verb]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, IntFlag, StrEnum
 
+Digest = bytes
+"""SHA-256 of a whole file."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,7 +57,7 @@ class Segment:
     valid_bytes: int
     state: SegmentState
     flags: SegmentFlag
-    sha256: bytes | None = None
+    sha256: Digest | None = None
     purge_reason: str | None = None
 
     @property

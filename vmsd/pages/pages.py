@@ -54,7 +54,11 @@ async def static_file(request: web.Request) -> web.StreamResponse:
 
 
 def _send(request: web.Request, asset: Asset, cache_control: str) -> web.Response:
-    headers = {hdrs.CONTENT_TYPE: asset.content_type, hdrs.CACHE_CONTROL: cache_control, hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    headers = {
+        hdrs.CONTENT_TYPE: asset.content_type,
+        hdrs.CACHE_CONTROL: cache_control,
+        hdrs.VARY: hdrs.ACCEPT_ENCODING,
+    }
     if asset.gzipped is None or "gzip" not in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
         return web.Response(body=asset.body, headers=headers)
     return web.Response(body=asset.gzipped, headers={**headers, hdrs.CONTENT_ENCODING: "gzip"})

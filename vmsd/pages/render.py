@@ -27,18 +27,28 @@ class Renderer:
         self._environments = {language: self._environment(web_dir, language) for language in LANGUAGES}
         self._site = {"zone": site_zone.key, "site_name": site_name, "version": version}
 
-    def render(self, request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:
+    def render(
+        self, request: web.Request, template: str, *, status: int = 200, **context: Any
+    ) -> web.Response:
         """A page nobody may keep: it shows who is logged in and what the box is doing now."""
         language = choose_language(request)
-        body = self._environments[language].get_template(template).render(
-            **self._site,
-            lang=language,
-            theme=choose_theme(request),
-            path=request.path,
-            caller=request.get("caller"),
-            **context,
+        body = (
+            self._environments[language]
+            .get_template(template)
+            .render(
+                **self._site,
+                lang=language,
+                theme=choose_theme(request),
+                path=request.path,
+                caller=request.get("caller"),
+                **context,
+            )
         )
-        headers = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Cookie, Accept-Language"}
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Language": language,
+            "Vary": "Cookie, Accept-Language",
+        }
         return web.Response(text=body, status=status, content_type="text/html", headers=headers)
 
     def render_error(self, request: web.Request, status: int, title: str, detail: str) -> web.Response:
@@ -77,7 +87,9 @@ def icon_symbols(sprite: str) -> Markup:
 
 def icon(name: str, extra_class: str = "") -> Markup:
     """One icon; decoration only, a word beside it always says the same."""
-    return Markup('<svg class="icon {}" aria-hidden="true"><use href="#icon-{}"></use></svg>').format(extra_class, name)
+    return Markup('<svg class="icon {}" aria-hidden="true"><use href="#icon-{}"></use></svg>').format(
+        extra_class, name
+    )
 
 
 def word(key: str, text: str) -> Markup:

@@ -10,15 +10,11 @@ from uuid import uuid4
 import structlog
 
 from vmsd.clock import Clock
-from vmsd.config import CameraRules
-from vmsd.errors import FieldProblem, Invalid
 from vmsd.model.camera import Camera, Location, Protocol, Secret
 from vmsd.services.desired import DesiredState
+from vmsd.services.sources import SourceRules
 from vmsd.store.cameras import Cameras
 from vmsd.store.scope import Scope
-from vmsd.vendors import brands
-from vmsd.vendors.addresses import CameraNetworks, check_host
-from vmsd.vendors.urls import split_source
 
 log = structlog.get_logger()
 
@@ -30,6 +26,7 @@ APPLY_WAIT_S = 4.0
 class CameraFields:
     """What a person says of a camera. A source is either `source_url` or a vendor with a host.
 
+    With vendor `generic` the `source_url` is a template. `substream` asks the vendor's builder for one.
     `password` None keeps the present one (or the one inside `source_url`).
     """
 
@@ -37,6 +34,7 @@ class CameraFields:
     protocol: Protocol
     source_url: str = ""
     sub_source_url: str = ""
+    substream: bool = False
     vendor: str = ""
     host: str = ""
     username: str = ""
@@ -50,59 +48,6 @@ class CameraFields:
     location: Location | None = None
     audio: bool = False
     group: str = ""
-
-
-@dataclass(frozen=True)
-class Source:
-    """The addresses of a camera without its credentials, and the credentials."""
-
-    url: str
-    sub_url: str
-    username: str
-    password: str | None
-
-
-class SourceRules:
-    """Turns what a person says into addresses the box may talk to, or refuses with the field's name."""
-
-    def __init__(self, rules: CameraRules, networks: CameraNetworks, tunnels: frozenset[str]) -> None:
-        self._rules = rules
-        self._networks = networks
-        self._tunnels = tunnels
-
-    async def source_of(self, fields: CameraFields, kept_password: str | None = None) -> Source:
-        """Raises `Invalid`, naming the field."""
-        if fields.protocol == "p2p":
-            return self._tunnelled(fields, kept_password)
-        url, sub_url = fields.source_url, fields.sub_source_url
-        if fields.vendor and fields.host:
-            address = brands.addresses(fields.vendor, fields.host, fields.channel, fields.subtype)
-            url, sub_url = url or address.url, sub_url or address.sub_url
-        if not url:
-            return self._pushed(fields)
-        main = split_source(url, fields.protocol, "/source_url")
-        await check_host(main.url, self._networks, "/source_url")
-        sub = split_source(sub_url, "rtsp", "/sub_source_url") if sub_url else None
-        if sub:
-            await check_host(sub.url, self._networks, "/sub_source_url")
-        username = fields.username or main.username
-        password = fields.password or main.password or kept_password
-        if username and not password:
-            detail = "a user name needs a password"
-            raise Invalid("the source was refused", FieldProblem("/password", detail))
-        return Source(main.url, sub.url if sub else "", username, password)
-
-    def _tunnelled(self, fields: CameraFields, kept_password: str | None) -> Source:
-        if fields.tunnel not in self._tunnels:
-            detail = "there is no tunnel of this name in the box's configuration"
-            raise Invalid("the source was refused", FieldProblem("/tunnel", detail))
-        return Source("", "", fields.username, fields.password or kept_password)
-
-    def _pushed(self, fields: CameraFields) -> Source:
-        if fields.protocol != "rtmp":
-            detail = "give an address, or a vendor and a host"
-            raise Invalid("the source was refused", FieldProblem("/source_url", detail))
-        return Source("", "", "", None)
 
 
 class CityCameras:
@@ -184,9 +129,7 @@ class CityCameras:
         if camera.recording_enabled == enabled:
             return camera
         now_ms = self._clock.wall_ms()
-        changed = replace(
-            camera, recording_enabled=enabled, recording_since_ms=now_ms, changed_ms=now_ms
-        )
+        changed = replace(camera, recording_enabled=enabled, recording_since_ms=now_ms, changed_ms=now_ms)
         await self._store_change(changed)
         return changed
 

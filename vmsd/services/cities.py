@@ -49,9 +49,7 @@ class CityList:
         status: CityStatus | None = None,
         plan: Plan | None = None,
     ) -> City:
-        changed = replace(
-            city, name=name or city.name, status=status or city.status, plan=plan or city.plan
-        )
+        changed = replace(city, name=name or city.name, status=status or city.status, plan=plan or city.plan)
         async with self._database.write() as transaction:
             await self._store.change(transaction, changed)
         log.info("city.changed", city_id=city.public_id, status=changed.status, plan=changed.plan)

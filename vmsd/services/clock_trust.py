@@ -37,7 +37,7 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True)
 class ClockTrust:
-    """One look at the clocks; `offset_ms` is how far the wall clock is from where the monotonic one expects it."""
+    """One look; `offset_ms` is how far the wall clock is from where the monotonic one expects it."""
 
     trusted: bool
     reason: Doubt | None

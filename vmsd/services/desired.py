@@ -17,11 +17,12 @@ from vmsd.mediamtx.config import Desired, DesiredPath, Server
 from vmsd.mediamtx.names import PathName
 from vmsd.model.camera import Camera
 from vmsd.model.city import City
+from vmsd.services.sources import full_sub_url, full_url
 from vmsd.store.cameras import CameraRows, Cameras
 from vmsd.store.cities import Cities
 from vmsd.store.database import Database
 from vmsd.store.scope import Scope
-from vmsd.vendors.urls import with_credentials
+from vmsd.vendors.urls import parse
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,10 @@ class DesiredState:
         elif camera.pushes:
             paths.append(self._published(camera, str(name), run=""))
         elif camera.source_url:
-            source = with_credentials(camera.source_url, camera.username, camera.secret.password)
-            paths.append(DesiredPath(str(name), source, camera.recording_enabled))
+            paths.append(DesiredPath(str(name), full_url(camera), camera.recording_enabled))
         if camera.sub_source_url:
-            source = with_credentials(camera.sub_source_url, camera.username, camera.secret.password)
             sub = PathName(city.public_id, camera.public_id, sub=True)
-            paths.append(DesiredPath(str(sub), source, record=False))
+            paths.append(DesiredPath(str(sub), full_sub_url(camera), record=False))
         return paths
 
     def _published(self, camera: Camera, name: str, run: str) -> DesiredPath:
@@ -161,20 +160,16 @@ class DesiredState:
         if not needs_relay(camera):
             return []
         tunnel = self._settings.tunnels.get(camera.tunnel)
+        here = f"rtsp://127.0.0.1:{self._settings.mediamtx.rtsp_port}/{city.public_id}/{camera.public_id}"
+        publish = parse(here, "rtsp").with_credentials(camera.public_id, camera.secret.publish_key)
         content = {
-            "source": with_credentials(camera.source_url, camera.username, camera.secret.password)
-            if camera.source_url
-            else None,
+            "source": full_url(camera) if camera.source_url else None,
             "command": [part.replace("{target}", camera.tunnel_target) for part in tunnel.command]
             if tunnel
             else None,
             "username": camera.username,
             "password": camera.secret.password,
-            "publish": with_credentials(
-                f"rtsp://127.0.0.1:{self._settings.mediamtx.rtsp_port}/{city.public_id}/{camera.public_id}",
-                camera.public_id,
-                camera.secret.publish_key,
-            ),
+            "publish": publish.join(),
         }
         return [Relay(self._relay_file(camera), json.dumps(content))]
 

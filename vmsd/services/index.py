@@ -44,7 +44,7 @@ class Flow:
 
 
 class RecordingIndex:
-    """Everything here starts empty with the daemon: a camera has written nothing until bytes were seen to grow.
+    """Starts empty with the daemon: a camera has written nothing until bytes were seen to grow.
 
     `ignored_folders` are folders on the volume that are nobody's; `missing_files` is not 0 while so many
     recordings are gone from the disk at once that nobody believes it; `complete` says that every folder has
@@ -69,6 +69,11 @@ class RecordingIndex:
         """How long ago that was, whatever the wall clock has done since."""
         flow = self._flows.get(key)
         return None if flow is None or flow.last_written_s is None else self._now_s() - flow.last_written_s
+
+    def fps(self, key: CameraKey) -> float | None:
+        """Frames per second of what was recorded last; None before a recording was read."""
+        newest = self._newest.get(key)
+        return newest.fps if newest else None
 
     def bytes_per_s(self, key: CameraKey) -> float:
         """Over the last `RATE_WINDOW_S`."""

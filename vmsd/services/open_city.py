@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from vmsd.model.city import City
 from vmsd.services.cameras import CityCameras
+from vmsd.services.promise import Storage
 from vmsd.services.recordings import CityRecordings
-from vmsd.store.scope import Scope
 from vmsd.store.states import States
 
 
 @dataclass(frozen=True)
 class OpenCity:
     city: City
-    scope: Scope
     cameras: CityCameras
     recordings: CityRecordings
+    storage: Storage
     states: States

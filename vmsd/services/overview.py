@@ -89,8 +89,8 @@ class Overview:
 
     def recording(self, camera: Camera) -> bool:
         """Bytes of this camera reached the disk within the last seconds."""
-        written_ms = self._from.index.last_written_ms(key_of(camera))
-        return written_ms is not None and self._from.clock.wall_ms() - written_ms <= RECORDING_S * 1000
+        age_s = self._from.index.written_age_s(key_of(camera))
+        return age_s is not None and age_s <= RECORDING_S
 
     def status(self, camera: Camera) -> dict[str, Any]:
         state = self._from.states.of(camera)
@@ -233,5 +233,3 @@ class Overview:
     def _breaker(self) -> dict[str, Any]:
         breaker = self._from.disk.breaker
         return {"open": breaker.open, "reason": breaker.reason, "since": rfc3339(breaker.since_ms)}
-
-

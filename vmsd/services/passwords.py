@@ -34,7 +34,9 @@ class Passwords:
     async def matches(self, password_hash: str | None, password: str) -> bool:
         """Takes as long for an account that does not exist (`password_hash` None) as for one that does."""
         async with self._turn:
-            right = await asyncio.to_thread(self._verify, password_hash or self._nobody, password[:MAX_LENGTH])
+            right = await asyncio.to_thread(
+                self._verify, password_hash or self._nobody, password[:MAX_LENGTH]
+            )
         return right and password_hash is not None
 
     def _verify(self, password_hash: str, password: str) -> bool:

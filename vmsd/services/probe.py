@@ -9,7 +9,7 @@ from typing import Any
 from vmsd.errors import FieldProblem, Invalid, SourceFailed, TooMany
 from vmsd.model.camera import Camera
 from vmsd.model.state import Cause
-from vmsd.vendors.urls import with_credentials
+from vmsd.services.sources import full_url
 from vmsd.video.facts import warnings
 from vmsd.video.worker import Worker
 
@@ -42,7 +42,7 @@ class Prober:
         if not camera.source_url:
             detail = "only a camera with an address of its own can be probed"
             raise Invalid("there is nothing to open", FieldProblem("/source_url", detail))
-        return await self.probe_url(with_credentials(camera.source_url, camera.username, camera.secret.password))
+        return await self.probe_url(full_url(camera))
 
     async def probe_url(self, url: str) -> dict[str, Any]:
         if not self._idle:

@@ -1,32 +1,35 @@
-"""Looks into segment files without changing them: how far they are whole, how long they play, whether they run."""
+"""Looks into segment files, never changing them: how far they are whole, how long they play."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, BinaryIO
 
 from vmsd.errors import BadMedia
-from vmsd.model.segment import Segment, SegmentFlag, SegmentState, segment_file_name
+from vmsd.model.segment import Segment, SegmentFlag, SegmentState, segment_file_name, segment_start_us
 from vmsd.services.disk_thread import DiskThread
 from vmsd.services.index import KeyframePlace
-from vmsd.video.fmp4 import Header, SyncSample, measure, read_header, scan
+from vmsd.video.fmp4 import Fragment, Header, SyncSample, measure, read_header, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from vmsd.host.tree import Folder, Tree
     from vmsd.services.live_states import CameraKey
 
 THREADS = 4
+TAIL_US = 25 * 3600 * 1_000_000
+"""A file that has just come is named after now, or a little earlier when a clock was put back."""
 
 
 @dataclass(frozen=True)
 class Followed:
     """What is known of one file between two looks at it; never changed, only replaced.
 
-    `fresh` until its name is durable; `patched` once its writer has closed it properly; `failed` when the last
-    look met an error, `gone` when there was no such file. `grown_bytes` is what the last look found new.
+    `fresh` until its name is durable; `patched` once its writer has closed it properly; `failed` when the
+    last look met an error, `gone` when there was no such file; `grown_bytes` is what the last look found new.
     """
 
     key: CameraKey
@@ -37,6 +40,7 @@ class Followed:
     duration_ms: int = 0
     header: Header | None = None
     keyframe: SyncSample | None = None
+    fps: float | None = None
     fresh: bool = True
     patched: bool = False
     grown_bytes: int = 0
@@ -84,12 +88,39 @@ class SegmentFiles:
         return await self._threads.map(self._look, files)
 
     async def glance(self, files: Iterable[Followed]) -> list[Followed]:
-        """Read closed files by their header alone where that says enough; durable already, or made so before."""
+        """Read files that run no more, by their header alone where that says enough; nothing is synced."""
         return await self._threads.map(self._glance, files)
+
+    async def folders(self) -> list[Folder]:
+        return await self._threads.run(self.tree.folders)
+
+    async def present(self, files: Iterable[Followed]) -> list[bool]:
+        """Whether each file has its name on the disk."""
+        return await self._threads.map(lambda file: self.tree.exists(file.folder, file.name), files)
+
+    async def sync_volume(self) -> None:
+        await self._threads.run(self.tree.sync_volume)
+
+    async def changed_ns(self, folders: Sequence[Folder]) -> dict[Folder, int]:
+        """When each folder last gained or lost a file; folders that are not there are left out."""
+        times = await self._threads.map(self.tree.changed_ns, folders)
+        return {folder: time for folder, time in zip(folders, times, strict=True) if time is not None}
+
+    async def starts(self, folder: Folder, wall_us: int | None = None) -> list[int]:
+        """Starts of the segments in a folder, newest first; with `wall_us` only those of about now."""
+        return await self._threads.run(self._starts, folder, wall_us)
 
     async def newest_keyframe(self, file: Followed) -> KeyframePlace | None:
         """The newest keyframe of a file, from where the last look ended."""
         return await self._threads.run(self._newest_keyframe, file)
+
+    def _starts(self, folder: Folder, wall_us: int | None) -> list[int]:
+        names = sorted(self.tree.names(folder), reverse=True)
+        if wall_us is not None:
+            newest_us = next((start for name in names if (start := segment_start_us(name)) is not None), 0)
+            least = segment_file_name(max(0, min(newest_us, wall_us) - TAIL_US))
+            names = list(takewhile(lambda name: name >= least, names))
+        return [start for name in names if (start := segment_start_us(name)) is not None]
 
     def _look(self, file: Followed) -> Followed:
         try:
@@ -104,13 +135,16 @@ class SegmentFiles:
         return replace(found, fresh=False)
 
     def _read(self, file: Followed, handle: int) -> Followed:
+        """Reads first and makes durable after: what is reported is never more than what is safe."""
         size = os.fstat(handle).st_size
-        grown = size != file.bytes or file.fresh
-        if grown or not file.patched:
+        known, grown = file, file.fresh or size != file.bytes
+        if grown or not file.patched or file.damaged:
+            with os.fdopen(handle, "rb", buffering=0, closefd=False) as video:
+                file = read_on(replace(file, bytes=size), video)
+        size = os.fstat(handle).st_size
+        if grown or file.patched != known.patched:
             os.fdatasync(handle)
-        found = replace(file, bytes=size, grown_bytes=size - file.bytes, failed=None, gone=False)
-        with os.fdopen(handle, "rb", buffering=0, closefd=False) as video:
-            return read_on(found, video) if grown or not file.patched else found
+        return replace(file, bytes=size, grown_bytes=size - known.bytes, failed=None, gone=False)
 
     def _glance(self, file: Followed) -> Followed:
         try:
@@ -140,7 +174,7 @@ class SegmentFiles:
 
 
 def read_on(file: Followed, video: BinaryIO) -> Followed:
-    """`file` with what lies after its `valid_bytes` taken in; a file that shrank is read from its start again."""
+    """Take in what lies after `valid_bytes`; a file that shrank is read from its start again."""
     if file.bytes < file.valid_bytes:
         file = replace(file, valid_bytes=0, duration_ms=0, header=None, keyframe=None)
     try:
@@ -158,9 +192,17 @@ def read_on(file: Followed, video: BinaryIO) -> Followed:
     return replace(
         file,
         valid_bytes=found.valid_bytes,
-        duration_ms=last.start_ms + last.duration_ms,
+        duration_ms=max(file.duration_ms, last.start_ms + last.duration_ms),
         keyframe=samples[-1] if samples else file.keyframe,
+        fps=_fps(found.fragments) or file.fps,
     )
+
+
+def _fps(fragments: Sequence[Fragment]) -> float | None:
+    """Frames per second of what was read last."""
+    duration_ms = sum(fragment.duration_ms for fragment in fragments)
+    frames = sum(fragment.frames for fragment in fragments)
+    return round(1000 * frames / duration_ms, 1) if duration_ms and frames else None
 
 
 def read_closed(file: Followed, video: BinaryIO) -> Followed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from vmsd.model.camera import Camera
 from vmsd.model.city import City
 from vmsd.services.index import RecordingIndex
 from vmsd.services.live_states import CameraKey, LiveStates, key_of
-from vmsd.video.fmp4 import Keyframe
+from vmsd.video.fmp4 import Keyframe, read_keyframe
 from vmsd.video.worker import Worker
 
 THUMBNAIL_WIDTH = 640
@@ -81,7 +82,8 @@ class Stills:
 
     async def _newest(self, city: City, camera: Camera) -> tuple[Keyframe, int]:
         """From the recording file where it is fresh, else from the newest live segment."""
-        found = await self._index.newest_keyframe(key_of(camera))
-        if found is not None and self._clock.wall_ms() - found.frame_ms <= FRESH_MS:
-            return found.keyframe, found.frame_ms
+        place = await self._index.newest_keyframe(key_of(camera))
+        if place is not None and self._clock.wall_ms() - place.wall_ms <= FRESH_MS:
+            keyframe = await asyncio.to_thread(read_keyframe, place.path, place.header, place.sample)
+            return keyframe, place.wall_ms
         return await self._newest_live(str(PathName(city.public_id, camera.public_id)))

@@ -7,6 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+PLENTY = 2
+"""So many times its size must be free before it is taken: the database itself needs room to work."""
+
 
 @dataclass(frozen=True)
 class Ballast:
@@ -16,11 +19,22 @@ class Ballast:
     size_bytes: int
 
     def fill(self) -> None:
-        """Take the room, when there is room to take; a full disk leaves no ballast and raises nothing."""
-        if self.size_bytes == 0 or (self.path.exists() and self.path.stat().st_size == self.size_bytes):
-            return
-        with suppress(OSError), self.path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, self.size_bytes)
+        """Take the room when there is plenty; a disk that is nearly full leaves none and raises nothing."""
+        try:
+            if self._taken() or not self._plenty():
+                return
+            with self.path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self.size_bytes)
+        except OSError:
+            with suppress(OSError):
+                self.release()
+
+    def _taken(self) -> bool:
+        return self.path.exists() and self.path.stat().st_size == self.size_bytes
+
+    def _plenty(self) -> bool:
+        facts = os.statvfs(self.path.parent)
+        return self.size_bytes > 0 and facts.f_bavail * facts.f_frsize > PLENTY * self.size_bytes
 
     def release(self) -> None:
         """Give the room back."""

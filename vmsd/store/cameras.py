@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from typing import Protocol as Interface
 
 from vmsd.errors import NotFound
@@ -13,8 +14,8 @@ from vmsd.store.database import Row
 from vmsd.store.scope import CityTransaction, Scope
 from vmsd.store.statements import CitySql
 
-COLUMNS = """city_id, id, public_id, name, protocol, source_url, sub_source_url, vendor, host, channel, subtype,
-    username, secret, tunnel, tunnel_target, recording_enabled, recording_since_ms, retention_days, lat, lon,
+COLUMNS = """city_id, id, public_id, name, protocol, vendor, host, channel, subtype, username,
+    secret, tunnel, tunnel_target, recording_enabled, recording_since_ms, retention_days, lat, lon,
     audio, group_name, created_ms, changed_ms"""
 
 LIST = CitySql(
@@ -27,14 +28,12 @@ BY_PUBLIC_ID = CitySql(
 WITH_REMOVED = CitySql(f"SELECT {COLUMNS} FROM camera WHERE city_id = :city_id AND public_id = :public_id")
 NEXT_ID = CitySql("SELECT coalesce(max(id), 0) + 1 AS id FROM camera WHERE city_id = :city_id")
 INSERT = CitySql(
-    f"""INSERT INTO camera ({COLUMNS}) VALUES (:city_id, :id, :public_id, :name, :protocol, :source_url,
-    :sub_source_url, :vendor, :host, :channel, :subtype, :username, :secret, :tunnel, :tunnel_target,
+    f"""INSERT INTO camera ({COLUMNS}) VALUES (:city_id, :id, :public_id, :name, :protocol, :vendor, :host, :channel, :subtype, :username, :secret, :tunnel, :tunnel_target,
     :recording_enabled, :recording_since_ms, :retention_days, :lat, :lon, :audio, :group_name, :created_ms,
     :changed_ms)"""
 )
 UPDATE = CitySql(
-    """UPDATE camera SET name = :name, protocol = :protocol, source_url = :source_url,
-    sub_source_url = :sub_source_url, vendor = :vendor, host = :host, channel = :channel, subtype = :subtype,
+    """UPDATE camera SET name = :name, protocol = :protocol, vendor = :vendor, host = :host, channel = :channel, subtype = :subtype,
     username = :username, secret = :secret, tunnel = :tunnel, tunnel_target = :tunnel_target,
     recording_enabled = :recording_enabled, recording_since_ms = :recording_since_ms,
     retention_days = :retention_days, lat = :lat, lon = :lon, audio = :audio, group_name = :group_name,
@@ -62,20 +61,21 @@ class CameraRows:
     vault: Vault
 
     def camera(self, row: Row) -> Camera:
+        sealed = self._open(row["secret"], row["public_id"])
         return Camera(
             city_id=row["city_id"],
             id=row["id"],
             public_id=row["public_id"],
             name=row["name"],
             protocol=row["protocol"],
-            source_url=row["source_url"],
-            sub_source_url=row["sub_source_url"],
+            source_url=sealed.get("source_url", ""),
+            sub_source_url=sealed.get("sub_source_url", ""),
             vendor=row["vendor"],
             host=row["host"],
             channel=row["channel"],
             subtype=row["subtype"],
             username=row["username"],
-            secret=self._open(row["secret"], row["public_id"]),
+            secret=Secret(sealed.get("password"), sealed.get("publish_key")),
             tunnel=row["tunnel"],
             tunnel_target=row["tunnel_target"],
             recording_enabled=bool(row["recording_enabled"]),
@@ -94,14 +94,12 @@ class CameraRows:
             "public_id": camera.public_id,
             "name": camera.name,
             "protocol": camera.protocol,
-            "source_url": camera.source_url,
-            "sub_source_url": camera.sub_source_url,
             "vendor": camera.vendor,
             "host": camera.host,
             "channel": camera.channel,
             "subtype": camera.subtype,
             "username": camera.username,
-            "secret": self._seal(camera.secret, camera.public_id),
+            "secret": self._seal(camera),
             "tunnel": camera.tunnel,
             "tunnel_target": camera.tunnel_target,
             "recording_enabled": int(camera.recording_enabled),
@@ -115,14 +113,22 @@ class CameraRows:
             "changed_ms": camera.changed_ms,
         }
 
-    def _seal(self, secret: Secret, public_id: str) -> bytes:
-        clear = json.dumps({"password": secret.password, "publish_key": secret.publish_key}).encode()
-        return self.vault.seal(clear, f"camera:secret:{public_id}")
+    def _seal(self, camera: Camera) -> bytes:
+        """Addresses too: many a camera wants its password in the query of its address."""
+        content = {
+            "source_url": camera.source_url,
+            "sub_source_url": camera.sub_source_url,
+            "password": camera.secret.password,
+            "publish_key": camera.secret.publish_key,
+        }
+        return self.vault.seal(json.dumps(content).encode(), f"camera:secret:{camera.public_id}")
 
-    def _open(self, sealed: bytes | None, public_id: str) -> Secret:
+    def _open(self, sealed: bytes | None, public_id: str) -> dict[str, Any]:
+        """Nothing for a removed camera."""
         if sealed is None:
-            return Secret()
-        return Secret(**json.loads(self.vault.open(sealed, f"camera:secret:{public_id}")))
+            return {}
+        opened: dict[str, Any] = json.loads(self.vault.open(sealed, f"camera:secret:{public_id}"))
+        return opened
 
 
 class Cameras:

@@ -1,11 +1,11 @@
-"""One SQLite file: a single writer connection that alone checkpoints, and read-only readers with a deadline."""
+"""One SQLite file: a single writer that alone checkpoints, and read-only readers with a deadline."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +56,21 @@ class Database:
 
     async def read(self, sql: str, params: Params | None = None) -> Sequence[Row]:
         """All rows of one query; `TooMany` when it does not finish within its deadline."""
-        reader = await self._readers.get()
         try:
-            async with asyncio.timeout(READ_DEADLINE_S):
+            async with asyncio.timeout(READ_DEADLINE_S), self._borrowed() as reader:
                 return list(await reader.execute_fetchall(sql, params or {}))
         except TimeoutError as error:
-            await asyncio.shield(reader.interrupt())
             raise TooMany("the database is busy", retry_after_s=5) from error
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[aiosqlite.Connection]:
+        """A reader of one's own; what it is doing when its user is cancelled is broken off."""
+        reader = await self._readers.get()
+        try:
+            yield reader
+        except asyncio.CancelledError:
+            await asyncio.shield(reader.interrupt())
+            raise
         finally:
             self._readers.put_nowait(reader)
 
@@ -83,7 +91,11 @@ class Database:
                 raise self._translate(error) from error
 
     async def _roll_back(self) -> None:
-        if self._writer.in_transaction:
+        """Statements run in the order they were given, so this comes after one that was cancelled half-way.
+
+        Asking whether a transaction is open would be too early: its BEGIN may still be on its way.
+        """
+        with suppress(sqlite3.OperationalError):
             await self._writer.execute("ROLLBACK")
 
     def _translate(self, error: BaseException) -> BaseException:
@@ -100,9 +112,17 @@ class Database:
             await self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def back_up(self, target: Path) -> None:
-        """A consistent copy at `target` by SQLite's backup API; the caller makes it durable."""
-        async with aiosqlite.connect(target) as copy:
-            await self._writer.backup(copy, pages=1024)
+        """A consistent copy at `target` by SQLite's backup API; the caller makes it durable.
+
+        Read by a connection of its own: the writer would copy what it has not committed yet.
+        """
+        async with _reader(self.path) as reader, aiosqlite.connect(target) as copy:
+            await reader.backup(copy)
+            await copy.execute("PRAGMA journal_mode = DELETE")
+
+    async def refill_ballast(self) -> None:
+        """Keep room aside again once there is some."""
+        await asyncio.to_thread(self._ballast.fill)
 
 
 @asynccontextmanager
@@ -112,7 +132,7 @@ async def open_database(path: Path, *, ballast_bytes: int = 0) -> AsyncIterator[
         writer = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
         await _prepare_writer(writer)
         ballast = Ballast(path.with_name("ballast"), ballast_bytes)
-        ballast.fill()
+        await asyncio.to_thread(ballast.fill)
         database = Database(path, writer, ballast)
         for _ in range(READERS):
             database.add_reader(await stack.enter_async_context(_reader(path)))

@@ -24,7 +24,7 @@ class Purge:
     start_us: int
     purged_ms: int
     duration_ms: int
-    bytes: int
+    size_bytes: int
     sha256: bytes | None
     reason: PurgeReason
 
@@ -45,7 +45,7 @@ def purge_of(row: Row) -> Purge:
         start_us=row["start_us"],
         purged_ms=row["purged_ms"],
         duration_ms=row["duration_ms"],
-        bytes=row["bytes"],
+        size_bytes=row["bytes"],
         sha256=row["sha256"],
         reason=PurgeReason(row["reason"]),
     )

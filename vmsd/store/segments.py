@@ -11,18 +11,17 @@ from vmsd.store.database import Row
 from vmsd.store.scope import Scope
 from vmsd.store.statements import CitySql
 
-COLUMNS = (
-    "city_id, camera_id, start_us, duration_ms, bytes, valid_bytes, state, flags, sha256, purge_reason"
-)
+COLUMNS = "city_id, camera_id, start_us, duration_ms, bytes, valid_bytes, state, flags, sha256, purge_reason"
 LOOK_BACK_US = 2 * 3600 * 1_000_000
-"""A segment that overlaps a moment began before it: the last one before it and, for a clock that was put back,
-whatever began in these two hours."""
+"""What overlaps a moment began before it: the last one that did and, since clocks are put back, whatever
+began in these two hours."""
 _SHOWN = f"state <> {int(SegmentState.GARBAGE)}"
 _OVERLAPPING = f"""city_id = :city_id AND camera_id = :camera_id AND {_SHOWN}
     AND start_us < :end_us AND start_us + duration_ms * 1000 > :start_us
     AND start_us >= min(:start_us - {LOOK_BACK_US}, coalesce((
         SELECT max(start_us) FROM segment
-        WHERE city_id = :city_id AND camera_id = :camera_id AND start_us <= :start_us), :start_us))"""
+        WHERE city_id = :city_id AND camera_id = :camera_id AND start_us <= :start_us
+    ), :start_us))"""
 
 LIST = CitySql(
     f"""SELECT {COLUMNS} FROM segment WHERE {_OVERLAPPING} AND start_us > :after_us
@@ -38,7 +37,8 @@ SPANS = CitySql(
 CAMERA = CitySql("SELECT public_id FROM camera WHERE city_id = :city_id AND id = :camera_id")
 DAYS = CitySql(
     """SELECT day, segments, bytes, duration_ms FROM camera_day
-    WHERE city_id = :city_id AND camera_id = :camera_id AND day >= :from_day AND day <= :to_day ORDER BY day"""
+    WHERE city_id = :city_id AND camera_id = :camera_id AND day >= :from_day AND day <= :to_day
+    ORDER BY day"""
 )
 TOTALS = CitySql(
     """SELECT camera.public_id, camera.name, camera.retention_days, camera.removed_ms,
@@ -47,7 +47,7 @@ TOTALS = CitySql(
     FROM camera LEFT JOIN camera_day
         ON camera_day.city_id = camera.city_id AND camera_day.camera_id = camera.id
     WHERE camera.city_id = :city_id GROUP BY camera.id
-    HAVING camera.removed_ms IS NULL OR segments > 0 ORDER BY camera.id"""
+    HAVING camera.removed_ms IS NULL OR sum(segments) > 0 ORDER BY camera.id"""
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from vmsd.model.city import PLAN_DAYS, Plan
 from vmsd.model.segment import PROTECTED, PurgeReason, Segment, SegmentFlag, SegmentState
-from vmsd.store.database import Database, Row, Transaction
+from vmsd.store.database import Database, Row
 from vmsd.store.segments import COLUMNS, segment_of
 from vmsd.store.statements import SystemSql
 
@@ -26,7 +26,9 @@ FOLDERS = SystemSql(
     FROM camera JOIN city ON city.id = camera.city_id ORDER BY camera.city_id, camera.id"""
 )
 RUNNING = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE state = {int(SegmentState.RUNNING)}")
-STARTS = SystemSql(f"SELECT start_us FROM segment WHERE {_KEY} AND start_us >= :since_us")
+STARTS = SystemSql(
+    f"SELECT start_us FROM segment WHERE {_KEY} AND start_us >= :since_us AND state <> {_GARBAGE}"
+)
 FIND = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE {_ROW}")
 COUNT = SystemSql("SELECT coalesce(sum(segments), 0) AS segments FROM camera_day")
 PUT = SystemSql(
@@ -36,16 +38,14 @@ PUT = SystemSql(
     ON CONFLICT DO UPDATE SET duration_ms = excluded.duration_ms, bytes = excluded.bytes,
     valid_bytes = excluded.valid_bytes, state = excluded.state, sha256 = NULL,
     purge_reason = excluded.purge_reason, flags = (flags & ~{int(SegmentFlag.DAMAGED)}) | excluded.flags
-    WHERE state <> {_GARBAGE}"""
+    WHERE state <> {_GARBAGE} AND (excluded.state <> {_GARBAGE} OR flags & {int(PROTECTED)} = 0)"""
 )
 PUT_NEW = SystemSql(
     f"""INSERT INTO segment ({COLUMNS})
     VALUES (:city_id, :camera_id, :start_us, :duration_ms, :bytes, :valid_bytes, :state, :flags, NULL,
     :purge_reason) ON CONFLICT DO NOTHING"""
 )
-UNHASHED = SystemSql(
-    f"SELECT {COLUMNS} FROM segment WHERE state = {_CLOSED} AND sha256 IS NULL LIMIT :limit"
-)
+UNHASHED = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE state = {_CLOSED} AND sha256 IS NULL LIMIT :limit")
 SET_HASH = SystemSql(
     f"""UPDATE segment SET sha256 = :sha256, duration_ms = :duration_ms, valid_bytes = :valid_bytes,
     flags = flags | :flags WHERE {_ROW} AND state = {_CLOSED} AND bytes = :bytes AND sha256 IS NULL"""
@@ -68,7 +68,8 @@ GARBAGE = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE state = {_GARBAGE} LIM
 NOTE_PURGE = SystemSql(
     f"""INSERT OR IGNORE INTO purge
     (city_id, camera_id, start_us, purged_ms, duration_ms, bytes, sha256, reason)
-    SELECT city_id, camera_id, start_us, :now_ms, duration_ms, bytes, sha256, coalesce(:reason, purge_reason, '')
+    SELECT city_id, camera_id, start_us, :now_ms, duration_ms, bytes, sha256,
+    coalesce(:reason, purge_reason, '{PurgeReason.SPACE}')
     FROM segment WHERE {_ROW} AND (state = {_GARBAGE}) = :garbage"""
 )
 DROP = SystemSql(f"DELETE FROM segment WHERE {_ROW} AND (state = {_GARBAGE}) = :garbage")
@@ -79,17 +80,17 @@ DAYS = SystemSql(
     FROM camera_day GROUP BY city_id, camera_id"""
 )
 CITY_ID = SystemSql("SELECT id FROM city WHERE public_id = :public_id")
+HAS_CAMERA = SystemSql("SELECT id FROM camera WHERE public_id = :public_id")
 ADD_CITY = SystemSql(
     """INSERT INTO city (public_id, name, status, plan, created_ms)
     VALUES (:public_id, :name, 'active', :plan, :now_ms) RETURNING id"""
 )
 ADD_CAMERA = SystemSql(
-    """INSERT INTO camera (city_id, id, public_id, name, protocol, source_url, sub_source_url, vendor, host,
-    channel, subtype, username, secret, tunnel, tunnel_target, recording_enabled, recording_since_ms,
-    retention_days, lat, lon, audio, group_name, created_ms, changed_ms)
-    SELECT :city_id, (SELECT coalesce(max(id), 0) + 1 FROM camera WHERE city_id = :city_id), :public_id, :name,
-    'rtsp', '', '', 'generic', '', 1, 0, '', NULL, '', '', 0, :now_ms, NULL, NULL, NULL, 0, '', :now_ms, :now_ms
-    ON CONFLICT DO NOTHING"""
+    """INSERT INTO camera (city_id, id, public_id, name, protocol, vendor, host, channel, subtype, username,
+    secret, tunnel, tunnel_target, recording_enabled, recording_since_ms, retention_days, lat, lon, audio,
+    group_name, created_ms, changed_ms)
+    SELECT :city_id, (SELECT coalesce(max(id), 0) + 1 FROM camera WHERE city_id = :city_id), :public_id,
+    :name, 'rtsp', '', '', 1, 0, '', NULL, '', '', 0, :now_ms, NULL, NULL, NULL, 0, '', :now_ms, :now_ms"""
 )
 
 
@@ -122,7 +123,7 @@ class CameraFolder:
 
 @dataclass(frozen=True)
 class CameraDays:
-    """What a camera has on the disk, and how much of it is of today and of yesterday (UTC days since 1970)."""
+    """What a camera has on the disk, and how much of it is of today and of yesterday, both in UTC."""
 
     key: tuple[int, int]
     first_day: int
@@ -142,7 +143,7 @@ class System:
         return [segment_of(row) for row in await self._database.read(RUNNING)]
 
     async def starts(self, key: tuple[int, int], since_us: int = 0) -> set[int]:
-        """Every segment the database knows of a camera, garbage too: `start_us` says which."""
+        """Which segments the database knows of a camera, garbage left out."""
         params = {"city_id": key[0], "camera_id": key[1], "since_us": since_us}
         return {row["start_us"] for row in await self._database.read(STARTS, params)}
 
@@ -155,23 +156,28 @@ class System:
         (row,) = await self._database.read(COUNT)
         return int(row["segments"])
 
-    async def put(self, segments: Iterable[Segment]) -> None:
+    async def put(self, segments: Sequence[Segment]) -> None:
         """Write rows as the files are now, in one transaction; what people decided about them stays."""
-        async with self._database.write() as transaction:
-            await transaction.execute_many(PUT, [_params(segment) for segment in segments])
+        await self._put(PUT, segments)
 
-    async def put_new(self, segments: Iterable[Segment]) -> None:
+    async def put_new(self, segments: Sequence[Segment]) -> None:
         """Write rows that are not there yet, in one transaction; those that are stay as they are."""
-        async with self._database.write() as transaction:
-            await transaction.execute_many(PUT_NEW, [_params(segment) for segment in segments])
+        await self._put(PUT_NEW, segments)
+
+    async def _put(self, sql: SystemSql, segments: Sequence[Segment]) -> None:
+        if segments:
+            async with self._database.write() as transaction:
+                await transaction.execute_many(sql, [_params(segment) for segment in segments])
 
     async def unhashed(self, limit: int) -> Sequence[Segment]:
         return [segment_of(row) for row in await self._database.read(UNHASHED, {"limit": limit})]
 
-    async def set_hash(self, segment: Segment) -> None:
-        """Keep the hash and what reading every byte has told, unless the row has changed since it was read."""
-        async with self._database.write() as transaction:
-            await transaction.execute(SET_HASH, {**_params(segment), "sha256": segment.sha256})
+    async def set_hashes(self, segments: Sequence[Segment]) -> None:
+        """Keep hashes and what the whole files have told, where the row has not changed since it was read."""
+        if segments:
+            async with self._database.write() as transaction:
+                rows = [{**_params(segment), "sha256": segment.sha256} for segment in segments]
+                await transaction.execute_many(SET_HASH, rows)
 
     async def oldest(self) -> Mapping[tuple[int, int], int]:
         """Per camera the start of its oldest segment that may be deleted: one index seek each."""
@@ -196,19 +202,20 @@ class System:
 
     async def drop_garbage(self, segments: Iterable[Segment], now_ms: int) -> None:
         """The end of a deletion: the file is gone, its row becomes a line in the list of purges."""
-        await self._drop(segments, None, now_ms, garbage=True)
+        await self._drop([_row(segment) for segment in segments], None, now_ms, garbage=True)
 
-    async def drop_vanished(self, segments: Iterable[tuple[tuple[int, int], int]], now_ms: int) -> None:
+    async def drop_vanished(self, places: Iterable[tuple[tuple[int, int], int]], now_ms: int) -> None:
         """Rows whose file somebody else has deleted; each given as camera and start."""
-        rows = [{"city_id": key[0], "camera_id": key[1], "start_us": start} for key, start in segments]
-        async with self._database.write() as transaction:
-            await _drop_rows(transaction, rows, PurgeReason.VANISHED, now_ms, garbage=False)
+        rows = [{"city_id": key[0], "camera_id": key[1], "start_us": start_us} for key, start_us in places]
+        await self._drop(rows, PurgeReason.VANISHED, now_ms, garbage=False)
 
     async def _drop(
-        self, segments: Iterable[Segment], reason: PurgeReason | None, now_ms: int, *, garbage: bool
+        self, rows: Iterable[dict[str, Any]], reason: PurgeReason | None, now_ms: int, *, garbage: bool
     ) -> None:
+        params = [{**row, "now_ms": now_ms, "reason": reason, "garbage": int(garbage)} for row in rows]
         async with self._database.write() as transaction:
-            await _drop_rows(transaction, [_row(one) for one in segments], reason, now_ms, garbage=garbage)
+            await transaction.execute_many(NOTE_PURGE, params)
+            await transaction.execute_many(DROP, params)
 
     async def days(self, today: int) -> Sequence[CameraDays]:
         rows = await self._database.read(DAYS, {"today": today})
@@ -223,31 +230,21 @@ class System:
             for row in rows
         ]
 
-    async def recover(self, city: str, camera: str, plan: Plan, now_ms: int) -> None:
+    async def recover(self, city: str, camera: str, plan: Plan, now_ms: int) -> bool:
         """Give a city and a camera found only on the disk their rows back, with nothing but their ids.
 
-        A camera that exists in another city stays there: then nothing changes.
+        False for a camera that exists already, in whatever city: then nothing changes.
         """
         async with self._database.write() as transaction:
+            if await transaction.fetch(HAS_CAMERA, {"public_id": camera}):
+                return False
             rows = await transaction.fetch(CITY_ID, {"public_id": city})
             if not rows:
                 new = {"public_id": city, "name": f"Recuperada {city[:8]}", "plan": plan, "now_ms": now_ms}
                 rows = await transaction.fetch(ADD_CITY, new)
             params = {"city_id": rows[0]["id"], "public_id": camera, "name": f"Câmera {camera[:8]}"}
             await transaction.execute(ADD_CAMERA, {**params, "now_ms": now_ms})
-
-
-async def _drop_rows(
-    transaction: Transaction,
-    rows: Iterable[dict[str, Any]],
-    reason: PurgeReason | None,
-    now_ms: int,
-    *,
-    garbage: bool,
-) -> None:
-    params = [{**row, "now_ms": now_ms, "reason": reason, "garbage": int(garbage)} for row in rows]
-    await transaction.execute_many(NOTE_PURGE, params)
-    await transaction.execute_many(DROP, params)
+            return True
 
 
 def _folder(row: Row) -> CameraFolder:

@@ -104,13 +104,15 @@ class Runner:
         self.pulse.failures += 1
         text = str(error) if isinstance(error, VmsdError) else type(error).__name__
         if text != self.pulse.error:
-            log.warning("task.failed", task=self.task.name, error=text, exc_info=not isinstance(error, VmsdError))
+            log.warning(
+                "task.failed", task=self.task.name, error=text, exc_info=not isinstance(error, VmsdError)
+            )
         self.pulse.error = text
 
     def _pause_s(self) -> float:
         if not self.pulse.failures:
             return self.task.every_s
-        backoff_s = min(MAX_BACKOFF_S, self.task.every_s * 2 ** min(self.pulse.failures - 1, 10))
+        backoff_s: float = min(MAX_BACKOFF_S, self.task.every_s * 2 ** min(self.pulse.failures - 1, 10))
         return max(self.task.every_s, backoff_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
 
     async def _pause(self, seconds: float) -> None:

@@ -67,17 +67,16 @@ def _reason(reading: Reading, rules: Disk, rate: float, *, closing: bool) -> Ope
         return VOLUME_REASONS[reading.volume.condition]
     if reading.usage is None:
         return OpenReason.UNREADABLE
+    usage = reading.usage
     most_used = rules.breaker_closes_used if closing else rules.breaker_used
-    factor = CLOSING_HEADROOM if closing else 1.0
-    if reading.usage.used_ratio > most_used:
-        return OpenReason.USED
-    if reading.usage.inodes_used_ratio > most_used:
-        return OpenReason.INODES
-    if reading.usage.free_bytes < factor * rules.headroom_bytes:
-        return OpenReason.HEADROOM_BYTES
-    if reading.usage.free_bytes < factor * rules.headroom_hours * HOUR_S * rate:
-        return OpenReason.HEADROOM_HOURS
-    return None
+    free_bytes = usage.free_bytes / (CLOSING_HEADROOM if closing else 1.0)
+    broken = {
+        OpenReason.USED: usage.used_ratio > most_used,
+        OpenReason.INODES: usage.inodes_used_ratio > most_used,
+        OpenReason.HEADROOM_BYTES: free_bytes < rules.headroom_bytes,
+        OpenReason.HEADROOM_HOURS: free_bytes < rules.headroom_hours * HOUR_S * rate,
+    }
+    return next((reason for reason, is_broken in broken.items() if is_broken), None)
 
 
 class Breaker:
@@ -87,6 +86,7 @@ class Breaker:
 
     def __init__(
         self,
+        *,
         watch: DiskWatch,
         index: RecordingIndex,
         database: Database,
@@ -94,7 +94,7 @@ class Breaker:
         clock: Clock,
         apply: Callable[[bool], Awaitable[None]],
     ) -> None:
-        """`apply(open)` makes MediaMTX stop (True) or resume recording; it is called until it succeeds once."""
+        """`apply(open)` makes MediaMTX stop (True) or resume recording; it is called until it succeeds."""
         self._watch = watch
         self._index = index
         self._database = database
@@ -137,4 +137,5 @@ class Breaker:
         say = log.error if state.open else log.info
         used = None if usage is None else round(usage.used_ratio, 3)
         free_bytes = None if usage is None else usage.free_bytes
-        say("breaker.opened" if state.open else "breaker.closed", reason=state.reason, used=used, free=free_bytes)
+        event = "breaker.opened" if state.open else "breaker.closed"
+        say(event, reason=state.reason, used=used, free_bytes=free_bytes)

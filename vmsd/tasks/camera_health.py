@@ -88,7 +88,9 @@ class CameraHealth:
                     camera.source_url, camera.username, camera.secret.password, deadline_s=self._probe_s
                 )
             else:
-                port = url.port or {"rtsps": 322, "rtmp": 1935, "rtmps": 443, "https": 443}.get(url.scheme, 80)
+                port = url.port or {"rtsps": 322, "rtmp": 1935, "rtmps": 443, "https": 443}.get(
+                    url.scheme, 80
+                )
                 await rtsp.tcp_check(url.hostname or "", port, deadline_s=self._probe_s)
         except SourceFailed as error:
             return Cause(error.cause)

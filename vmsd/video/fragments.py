@@ -51,6 +51,7 @@ class Fragment:
     duration_ms: int
     keyframes: tuple[SyncSample, ...]
     video_bytes: int
+    frames: int
 
 
 class _Run(NamedTuple):
@@ -72,7 +73,7 @@ class _Traf(NamedTuple):
 
 def parse(header: Header, moof: bytes, place: int, mdat: tuple[int, int]) -> Fragment:
     """`moof` starts at `place` in the file and its data lie in `mdat`; BadMedia when they do not."""
-    traf = _traf(moof, *_main(header, moof), place)
+    traf = _traf(moof, *_main(header, moof), place, min(MOST_SAMPLES, mdat[1] - mdat[0]))
     timescale, is_video = traf.track.timescale, traf.track.kind == "video"
     start_ms = traf.start * 1000 // timescale
     end_ms = (traf.start + sum(sum(run.durations) for run in traf.runs)) * 1000 // timescale
@@ -80,7 +81,8 @@ def parse(header: Header, moof: bytes, place: int, mdat: tuple[int, int]) -> Fra
         raise BadMedia("a fragment lies beyond any recording")
     keyframes = tuple(_keyframes(traf, mdat)) if is_video else ()
     video_bytes = sum(sum(run.sizes) for run in traf.runs) if is_video else 0
-    return Fragment(place, mdat[1] - place, start_ms, end_ms - start_ms, keyframes, video_bytes)
+    frames = sum(len(run.sizes) for run in traf.runs) if is_video else 0
+    return Fragment(place, mdat[1] - place, start_ms, end_ms - start_ms, keyframes, video_bytes, frames)
 
 
 def _main(header: Header, moof: bytes) -> tuple[Track, tuple[int, int]]:
@@ -97,7 +99,8 @@ def _main(header: Header, moof: bytes) -> tuple[Track, tuple[int, int]]:
     return track, spans[track.id]
 
 
-def _traf(moof: bytes, track: Track, span: tuple[int, int], place: int) -> _Traf:
+def _traf(moof: bytes, track: Track, span: tuple[int, int], place: int, budget: int) -> _Traf:
+    """`budget` is how many samples there may be: never more than bytes to hold them."""
     defaults, base, start = (track.default_duration, track.default_size, track.default_flags), place, None
     runs: list[_Run] = []
     for kind, begin, end in boxes.children(moof, *span):
@@ -106,7 +109,8 @@ def _traf(moof: bytes, track: Track, span: tuple[int, int], place: int) -> _Traf
         elif kind == b"tfdt":
             start = number(moof, begin + 4, 8 if number(moof, begin, 1) == 1 else 4)
         elif kind == b"trun":
-            runs.append(_run(moof, begin, end, defaults, MOST_SAMPLES - sum(len(run.sizes) for run in runs)))
+            runs.append(_run(moof, begin, end, defaults, budget))
+            budget -= len(runs[-1].sizes)
             if len(runs) > MOST_RUNS:
                 raise BadMedia("a fragment is cut into too many runs")
     if start is None:

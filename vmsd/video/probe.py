@@ -15,20 +15,21 @@ from vmsd.video.facts import SourceFacts
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
-    from av.video.stream import VideoStream
+    from av.stream import Stream
 
     from vmsd.clock import Clock
 
 _ENOUGH_KEYFRAMES = 3
 _ENOUGH_S = 2.0
 _SILENCE_S = 2.0
+_MOST_REORDERED = 4
 _MOST_PACKETS = 20_000
 _CODECS = {"hevc": "h265", "pcm_alaw": "pcma", "pcm_mulaw": "pcmu", "mpeg2video": "mpeg2"}
 _RTSP = {"rtsp_transport": "tcp", "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls", "format_whitelist": "rtsp"}
 _RTMP = {"protocol_whitelist": "rtmp,rtmps,rtmpt,tcp,tls", "format_whitelist": "flv,live_flv"}
 _HTTP = {
     "protocol_whitelist": "http,https,tcp,tls,crypto",
-    "format_whitelist": "hls,mpegts,mov,mp4,flv,mjpeg,mpjpeg,jpeg_pipe,aac",
+    "format_whitelist": "hls,mpegts,mov,mp4,flv,mjpeg,mpjpeg,jpeg_pipe,image2,aac",
 }
 _SCHEMES = {"rtsp": _RTSP, "rtsps": _RTSP, "rtmp": _RTMP, "rtmps": _RTMP, "http": _HTTP, "https": _HTTP}
 _COMMON = {"analyzeduration": "1500000", "probesize": "1500000"}
@@ -57,6 +58,8 @@ def probe(url: str, deadline_s: float, clock: Clock) -> SourceFacts:
         with av.open(url, options={**_COMMON, **options}, timeout=(deadline_s, _SILENCE_S)) as container:
             return _watch(container, end, clock)
     except av.FFmpegError as failed:
+        if clock.monotonic() >= end:
+            raise SourceFailed("timeout", "the source did not answer in time") from None
         raise _failure(failed) from None
 
 
@@ -71,21 +74,22 @@ def _failure(failed: av.FFmpegError) -> SourceFailed:
 
 @dataclass(slots=True)
 class _Watch:
-    """What has been seen so far of the video track, in seconds."""
+    """What has been seen so far of the video track; the first packets of RTSP may come without a time."""
 
+    pictures: int = 0
+    keyframes: list[int] = field(default_factory=list)  # numbers of pictures
     shown_s: list[float] = field(default_factory=list)
-    keyframes_s: list[float] = field(default_factory=list)
     octets: int = 0
     reordered: bool = False
 
-    def add(self, packet: Packet[VideoStream]) -> None:
-        if packet.pts is None or packet.time_base is None:
-            return
-        shown_s = float(packet.pts * packet.time_base)
-        self.reordered |= bool(self.shown_s) and shown_s < self.shown_s[-1]
-        self.shown_s.append(shown_s)
+    def add(self, packet: Packet[Stream]) -> None:
         if packet.is_keyframe:
-            self.keyframes_s.append(shown_s)
+            self.keyframes.append(self.pictures)
+        self.pictures += 1
+        if packet.pts is not None:
+            shown_s = float(packet.pts * packet.time_base)
+            self.reordered |= bool(self.shown_s) and shown_s < self.shown_s[-1]
+            self.shown_s.append(shown_s)
 
     @property
     def span_s(self) -> float:
@@ -93,20 +97,23 @@ class _Watch:
 
     @property
     def fps(self) -> float | None:
-        return round((len(self.shown_s) - 1) / self.span_s, 2) if self.span_s > 0 else None
+        """Without the newest few where pictures come out of order: some before them are still missing."""
+        times = sorted(self.shown_s)[: -_MOST_REORDERED if self.reordered else None]
+        return (len(times) - 1) / (times[-1] - times[0]) if times and times[-1] > times[0] else None
 
     @property
     def gop_s(self) -> float | None:
         """Longest distance of two keyframes, for that is what a viewer waits."""
-        pairs = zip(self.keyframes_s, self.keyframes_s[1:], strict=False)
-        return round(max((after - before for before, after in pairs), default=0.0), 3) or None
+        pairs = zip(self.keyframes, self.keyframes[1:], strict=False)
+        longest = max((after - before for before, after in pairs), default=0)
+        return longest / self.fps if longest and self.fps else None
 
     @property
     def watched_s(self) -> float:
-        return max(self.shown_s) - self.keyframes_s[0] if self.keyframes_s else 0.0
+        return (self.pictures - self.keyframes[0]) / self.fps if self.keyframes and self.fps else 0.0
 
     def is_enough(self) -> bool:
-        return len(self.keyframes_s) >= _ENOUGH_KEYFRAMES and self.span_s >= _ENOUGH_S
+        return len(self.keyframes) >= _ENOUGH_KEYFRAMES and self.span_s >= _ENOUGH_S
 
 
 def _watch(container: InputContainer, end: float, clock: Clock) -> SourceFacts:
@@ -121,8 +128,11 @@ def _watch(container: InputContainer, end: float, clock: Clock) -> SourceFacts:
             if seen.is_enough() or packets > _MOST_PACKETS or clock.monotonic() >= end:
                 break
     except av.FFmpegError:
-        if not seen.shown_s:
+        if not seen.pictures:
             raise
+    size = container.streams.video[0].codec_context.width
+    if not size or (not seen.keyframes and seen.fps is None):
+        raise SourceFailed("not_a_camera", "what the source sends is not video")
     return _facts(container, seen)
 
 
@@ -133,11 +143,15 @@ def _facts(container: InputContainer, seen: _Watch) -> SourceFacts:
         codec=_CODECS.get(video.name, video.name),
         width=video.width,
         height=video.height,
-        fps=seen.fps,
-        gop_s=seen.gop_s,
+        fps=_rounded(seen.fps, 2),
+        gop_s=_rounded(seen.gop_s, 2),
         b_frames=seen.reordered,
         audio=_CODECS.get(sound, sound) if sound else None,
         bitrate=int(seen.octets * 8 / seen.span_s) if seen.span_s > 0 else None,
-        keyframes=len(seen.keyframes_s),
-        watched_s=round(seen.watched_s, 3),
+        keyframes=len(seen.keyframes),
+        watched_s=round(seen.watched_s, 2),
     )
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

@@ -48,7 +48,9 @@ class Worker:
         self._argv = tuple(argv or (sys.executable, "-m", "vmsd.video.worker_main"))
         self._most_waiting = most_waiting
         self._process: asyncio.subprocess.Process | None = None
+        self._ended: list[asyncio.subprocess.Process] = []
         self._lock = asyncio.Lock()
+        self._closed = False
         self._waiting = self._requests = 0
 
     @property
@@ -82,11 +84,11 @@ class Worker:
         return SourceFacts(**answer.head)
 
     async def close(self) -> None:
-        """End the process; whoever waits for it gets BadMedia, a later request starts it again."""
-        process = self._process
+        """End the process for good; whoever waits for it, or asks later, gets BadMedia."""
+        self._closed = True
         self._discard()
-        if process:
-            await process.wait()
+        async with self._lock:
+            await self._collect()
 
     async def _ask(self, request: Message, deadline_s: float) -> Message:
         if self._waiting >= self._most_waiting:
@@ -124,7 +126,11 @@ class Worker:
         return answer
 
     async def _pipes(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._closed:
+            raise BadMedia("nothing is decoded any more")
         if self._process is None or self._process.returncode is not None:
+            self._discard()
+            await self._collect()
             self._requests = 0
             self._process = await asyncio.create_subprocess_exec(
                 *self._argv,
@@ -145,5 +151,10 @@ class Worker:
             return
         with suppress(ProcessLookupError):
             process.kill()
-        if process.stdin:
-            process.stdin.close()
+        self._ended.append(process)
+
+    async def _collect(self) -> None:
+        """Wait for killed processes, and read their pipes empty, or the loop would keep both."""
+        while self._ended:
+            await self._ended[-1].communicate()
+            self._ended.pop()

@@ -45,8 +45,6 @@ CREATE TABLE camera (
     public_id TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
     protocol TEXT NOT NULL CHECK (protocol IN ('rtsp', 'rtmp', 'http', 'p2p')),
-    source_url TEXT NOT NULL,
-    sub_source_url TEXT NOT NULL,
     vendor TEXT NOT NULL,
     host TEXT NOT NULL,
     channel INTEGER NOT NULL,

@@ -1,0 +1,330 @@
+"""What may be deleted is, in order and with its reason; everything else stays, whatever happens."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.tasks.recording_box import DAY_MS, HOUR_MS, NOW_MS, Box, files_in, open_box
+from vmsd.host.clocksync import KernelClock
+from vmsd.host.disk import DiskUsage
+from vmsd.model.segment import SegmentFlag, SegmentState
+
+GB = 10**9
+OLD = NOW_MS - 8 * DAY_MS
+YOUNG = NOW_MS - 6 * DAY_MS
+
+
+async def fill(box: Box, camera, starts: list[int]) -> None:
+    for start in starts:
+        camera.record(start)
+    camera.record(NOW_MS - 10_000)
+    await box.scan()
+
+
+def full_until(monkeypatch, box: Box, camera_root, free_above: int) -> None:
+    """A disk of 1,000 files, 5 % free plus what has been deleted since there were `free_above` files."""
+
+    def usage(_root):
+        left = len(files_in(camera_root))
+        return DiskUsage(1000 * GB, (50 + free_above - left) * GB, 0, 0)
+
+    monkeypatch.setattr("vmsd.services.storage.usage", usage)
+
+
+async def test_what_is_older_than_the_plan_goes_and_nothing_younger(box: Box):
+    camera = await box.camera(plan="basic")
+    await fill(box, camera, [OLD, OLD + 2000, YOUNG])
+    await box.sweeper().once()
+    assert list(await box.rows(camera)) == [YOUNG, NOW_MS - 10_000]
+    assert await box.purges(camera) == {OLD: "retention_plan", OLD + 2000: "retention_plan"}
+    assert not camera.path(OLD).exists()
+    assert camera.path(YOUNG).exists()
+
+
+async def test_a_camera_may_keep_less_than_its_plan_but_never_more(box: Box):
+    short, long = await box.camera(1, days=2), await box.camera(2, days=300)
+    await fill(box, short, [NOW_MS - 3 * DAY_MS])
+    await fill(box, long, [OLD])
+    await box.sweeper().once()
+    assert await box.purges(short) == {NOW_MS - 3 * DAY_MS: "retention_camera"}
+    assert await box.purges(long) == {OLD: "retention_plan"}
+
+
+async def test_age_is_counted_from_the_end_of_a_segment(box: Box):
+    camera = await box.camera()
+    start = NOW_MS - 7 * DAY_MS - 1000
+    camera.record(start, 2)
+    await fill(box, camera, [])
+    await box.sweeper().once()
+    assert start in await box.rows(camera)
+    box.clock.pass_s(2)
+    await box.sweeper().once()
+    assert start not in await box.rows(camera)
+
+
+async def test_preserved_and_incident_video_is_never_deleted(box: Box, monkeypatch):
+    camera = await box.camera()
+    await fill(box, camera, [OLD, OLD + 2000, OLD + 4000])
+    await box.flag(camera, OLD, SegmentFlag.PRESERVED)
+    await box.flag(camera, OLD + 2000, SegmentFlag.INCIDENT)
+    monkeypatch.setattr("vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, 0, 0, 0))
+    await box.sweeper().once()
+    assert list(await box.rows(camera)) == [OLD, OLD + 2000]
+    assert camera.path(OLD).exists()
+    assert camera.path(OLD + 2000).exists()
+
+
+async def test_video_preserved_at_the_last_moment_stays(box: Box, monkeypatch):
+    camera = await box.camera()
+    await fill(box, camera, [OLD])
+    mark = box.system.mark
+
+    async def preserve_first(segments, reason):
+        await box.flag(camera, OLD, SegmentFlag.PRESERVED)
+        await mark(segments, reason)
+
+    monkeypatch.setattr(box.system, "mark", preserve_first)
+    await box.sweeper().once()
+    assert camera.path(OLD).exists()
+    assert (await box.rows(camera))[OLD]["state"] == SegmentState.CLOSED
+
+
+async def test_the_running_segment_is_never_deleted(box: Box, monkeypatch):
+    camera = await box.camera()
+    camera.begin(OLD)
+    await box.indexer().once()
+    assert (await box.rows(camera))[OLD]["state"] == SegmentState.RUNNING
+    monkeypatch.setattr("vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, 0, 0, 0))
+    await box.sweeper().once()
+    assert camera.path(OLD).exists()
+
+
+@pytest.mark.parametrize("synchronised", [True, False])
+async def test_a_clock_that_jumps_56_years_deletes_nothing(box: Box, synchronised: bool):
+    camera = await box.camera()
+    await fill(box, camera, [NOW_MS - HOUR_MS])
+    sweeper = box.sweeper()
+    box.kernel = KernelClock(synchronised)
+    box.clock.wall += 56 * 365 * DAY_MS
+    await sweeper.once()
+    assert len(await box.rows(camera)) == 2
+    box.clock.wall -= 56 * 365 * DAY_MS
+    await sweeper.once()
+    assert len(await box.rows(camera)) == 2
+
+
+async def test_a_clock_that_jumps_in_the_middle_of_a_sweep_ends_it(box: Box, monkeypatch):
+    camera = await box.camera()
+    await fill(box, camera, [OLD, YOUNG, YOUNG + 2000])
+    mark = box.system.mark
+
+    async def jump_after(segments, reason):
+        await mark(segments, reason)
+        box.clock.wall += 30 * DAY_MS
+
+    monkeypatch.setattr(box.system, "mark", jump_after)
+    await box.sweeper(purge_batch=1).once()
+    assert list(await box.rows(camera)) == [YOUNG, YOUNG + 2000, NOW_MS - 10_000]
+
+
+async def test_by_age_no_more_than_the_hourly_share_goes(box: Box):
+    camera = await box.camera()
+    await fill(box, camera, [OLD + 2000 * index for index in range(100)])
+    sweeper = box.sweeper(purge_batch=4)
+    for _ in range(3):
+        await sweeper.once()
+        box.clock.pass_s(60)
+    assert len(await box.rows(camera)) == 97
+    box.clock.pass_s(3600)
+    await sweeper.once()
+    assert len(await box.rows(camera)) == 93
+
+
+async def test_by_space_the_oldest_of_all_cameras_goes_first_and_no_more_than_needed(box: Box, monkeypatch):
+    cameras = [await box.camera(number) for number in (1, 2, 3)]
+    starts = [NOW_MS - 5 * HOUR_MS + index * 60_000 for index in range(30)]
+    for index, start in enumerate(starts):
+        cameras[index % 3].record(start)
+    for camera in cameras:
+        await fill(box, camera, [])
+    full_until(monkeypatch, box, box.settings.recordings_dir, 33)
+    monkeypatch.setattr("vmsd.tasks.sweeper.enough", lambda oldest, _lacking: oldest[:5])
+    await box.sweeper(sweep_used=0.93).once()
+    left = sorted([start for camera in cameras for start in await box.rows(camera)])
+    assert left == sorted([*starts[20:], *[NOW_MS - 10_000] * 3])
+    reasons = {reason for camera in cameras for reason in [*(await box.purges(camera)).values()]}
+    assert reasons == {"space"}
+
+
+async def test_by_space_only_as_many_bytes_as_are_missing_go_at_once(box: Box, monkeypatch):
+    camera = await box.camera()
+    starts = [NOW_MS - 5 * HOUR_MS + index * 60_000 for index in range(10)]
+    await fill(box, camera, starts)
+    size = camera.path(starts[0]).stat().st_size
+    before = len(files_in(box.settings.recordings_dir))
+
+    def usage(_root):
+        gone = before - len(files_in(box.settings.recordings_dir))
+        return DiskUsage(1000 * size, 98 * size + gone * size, 0, 0)
+
+    monkeypatch.setattr("vmsd.services.storage.usage", usage)
+    await box.sweeper(sweep_used=0.9).once()
+    assert list(await box.rows(camera))[:-1] == starts[2:]
+
+
+async def test_by_space_an_untrusted_clock_does_not_matter(box: Box, monkeypatch):
+    camera = await box.camera()
+    starts = [NOW_MS - 5 * HOUR_MS + index * 60_000 for index in range(10)]
+    await fill(box, camera, starts)
+    full_until(monkeypatch, box, box.settings.recordings_dir, 11)
+    monkeypatch.setattr("vmsd.tasks.sweeper.enough", lambda oldest, _lacking: oldest[:2])
+    sweeper = box.sweeper(sweep_used=0.948)
+    box.clock.wall += 56 * 365 * DAY_MS
+    await sweeper.once()
+    assert list(await box.rows(camera))[:-1] == starts[2:]
+
+
+async def test_a_headroom_no_disk_can_give_does_not_empty_it(box: Box, monkeypatch):
+    camera = await box.camera()
+    await fill(box, camera, [NOW_MS - HOUR_MS])
+    monkeypatch.setattr("vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, 51 * GB, 0, 0))
+    await box.sweeper(headroom_bytes=10**15).once()
+    assert len(await box.rows(camera)) == 2
+
+
+async def test_one_pass_deletes_no_more_than_its_cap(box: Box, monkeypatch):
+    camera = await box.camera()
+    await fill(box, camera, [NOW_MS - 5 * HOUR_MS + index * 60_000 for index in range(20)])
+    monkeypatch.setattr("vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, 0, 0, 0))
+    await box.sweeper(purge_cap=7, purge_batch=3).once()
+    assert len(await box.rows(camera)) == 14
+
+
+async def test_nothing_is_deleted_on_a_volume_that_is_not_ours(box: Box):
+    camera = await box.camera()
+    await fill(box, camera, [OLD])
+    marker = box.settings.recordings_dir / ".vmsd" / "volume.json"
+    marker.write_text('{"uuid": "00000000-0000-0000-0000-000000000001", "sequence": 1}')
+    assert box.watch.volume.ok
+    await box.sweeper().once()
+    assert camera.path(OLD).exists()
+    assert (await box.rows(camera))[OLD]["state"] == SegmentState.CLOSED
+
+
+@pytest.mark.parametrize("crash", ["before_unlink", "after_unlink"])
+async def test_a_crash_in_the_middle_of_a_deletion_is_a_resume(box: Box, crash: str, monkeypatch):
+    camera = await box.camera()
+    await fill(box, camera, [OLD, YOUNG])
+
+    async def die(*_):
+        raise RuntimeError("killed")
+
+    sweeper = box.sweeper()
+    target, name = (sweeper._thread, "run") if crash == "before_unlink" else (box.system, "drop_garbage")
+    with monkeypatch.context() as broken:
+        broken.setattr(target, name, die)
+        with pytest.raises(RuntimeError):
+            await sweeper.once()
+    assert camera.path(OLD).exists() == (crash == "before_unlink")
+    assert (await box.rows(camera))[OLD]["state"] == SegmentState.GARBAGE
+    await box.sweeper().once()
+    assert list(await box.rows(camera)) == [YOUNG, NOW_MS - 10_000]
+    assert await box.purges(camera) == {OLD: "retention_plan"}
+    assert not camera.path(OLD).exists()
+
+
+async def test_mark_unlink_sync_drop_happen_in_that_order(box: Box, monkeypatch):
+    camera = await box.camera()
+    await fill(box, camera, [OLD])
+    order = []
+    real_unlink, real_sync = os.unlink, os.fsync
+
+    def note(name, real):
+        async def noted(*args):
+            order.append(name)
+            await real(*args)
+
+        return noted
+
+    monkeypatch.setattr(box.system, "mark", note("mark", box.system.mark))
+    monkeypatch.setattr(box.system, "drop_garbage", note("drop", box.system.drop_garbage))
+    monkeypatch.setattr(os, "unlink", lambda *a, **k: (order.append("unlink"), real_unlink(*a, **k)))
+    monkeypatch.setattr(os, "fsync", lambda handle: (order.append("sync"), real_sync(handle)))
+    await box.sweeper().once()
+    assert order == ["mark", "unlink", "sync", "drop"]
+
+
+async def test_a_link_never_leads_a_deletion_out_of_the_volume(box: Box, tmp_path):
+    camera = await box.camera()
+    await fill(box, camera, [OLD])
+    folder = camera.path(OLD).parent
+    outside = tmp_path / "elsewhere"
+    folder.rename(outside)
+    folder.symlink_to(outside)
+    with pytest.raises(OSError, match=r".*"):
+        await box.sweeper().once()
+    assert (outside / camera.path(OLD).name).exists()
+    assert (await box.rows(camera))[OLD]["state"] == SegmentState.GARBAGE
+
+
+async def test_empty_files_go_with_their_own_reason(box: Box):
+    camera = await box.camera()
+    camera.begin(YOUNG).write_bytes(b"")
+    await fill(box, camera, [YOUNG + 2000])
+    await box.sweeper().once()
+    assert await box.purges(camera) == {YOUNG: "empty"}
+    assert not camera.path(YOUNG).exists()
+
+
+async def test_the_folder_of_a_removed_camera_goes_when_it_is_empty(box: Box):
+    camera = await box.camera()
+    await fill(box, camera, [OLD])
+    camera.path(NOW_MS - 10_000).unlink()
+    async with box.database.write() as transaction:
+        await transaction.execute("UPDATE camera SET removed_ms = 1")
+    sweeper = box.sweeper()
+    await sweeper.once()
+    assert not camera.path(OLD).parent.exists()
+    assert camera.path(OLD).parent.parent.exists()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    ages=st.lists(st.integers(-2, 40 * 24), min_size=1, max_size=12, unique=True),
+    protected=st.integers(0, 4095),
+    jump_days=st.sampled_from([0, -40, -1, 3, 400, 56 * 365]),
+    free_gb=st.integers(0, 20),
+)
+async def test_whatever_is_deleted_was_allowed_to_be(tmp_path_factory, ages, protected, jump_days, free_gb):
+    folder = tmp_path_factory.mktemp("any")
+    async with open_box(folder) as box:
+        camera = await box.camera(plan="basic")
+        starts = sorted(NOW_MS - age * HOUR_MS for age in ages)
+        for start in starts:
+            camera.record(start)
+        await box.scan()
+        kept = {start for index, start in enumerate(starts) if protected >> index & 1}
+        for start in kept:
+            await box.flag(camera, start, SegmentFlag.PRESERVED)
+        box.clock.wall += jump_days * DAY_MS
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                "vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, (8 + free_gb) * GB, 0, 0)
+            )
+            await box.sweeper(purge_cap=5).once()
+        left, purged = set(await box.rows(camera)), await box.purges(camera)
+        assert left | purged.keys() == set(starts)
+        assert not kept & purged.keys()
+        assert {camera.path(start).exists() for start in left} <= {True}
+        assert len(purged) <= 5
+        for start, reason in purged.items():
+            if reason == "space":
+                assert free_gb < 2
+                assert all(start < other for other in left - kept)
+            else:
+                assert jump_days == 0
+                assert start + 2000 < NOW_MS - 7 * DAY_MS

@@ -1,0 +1,432 @@
+"""The composition root: what the daemon is made of, in order. Imports everything, imported by nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from vmsd import __version__
+from vmsd.api.routes import build_app
+from vmsd.api.site import Site
+from vmsd.assets import mediamtx_dir, web_dir
+from vmsd.clock import Clock, SystemClock, rfc3339
+from vmsd.config import Settings
+from vmsd.host.clocksync import read_kernel_clock
+from vmsd.host.keys import Keys, load_keys
+from vmsd.host.network import own_addresses
+from vmsd.host.tree import Tree
+from vmsd.live.hls import HlsLimits, HlsProxy
+from vmsd.mediamtx.client import MediaMtxClient
+from vmsd.mediamtx.config import ConfigFile
+from vmsd.model.city import City
+from vmsd.pages.render import Renderer
+from vmsd.services.accounts import Accounts, SessionRules
+from vmsd.services.cameras import CityCameras
+from vmsd.services.cities import CityList
+from vmsd.services.clock_trust import Timekeeper
+from vmsd.services.desired import DesiredState, program
+from vmsd.services.index import RecordingIndex
+from vmsd.services.live_states import LiveStates
+from vmsd.services.open_city import OpenCity
+from vmsd.services.overview import Overview, Sources
+from vmsd.services.passwords import Passwords
+from vmsd.services.probe import Prober
+from vmsd.services.promise import Storage
+from vmsd.services.recordings import CityRecordings, SegmentIds
+from vmsd.services.segment_files import SegmentFiles
+from vmsd.services.sources import SourceRules
+from vmsd.services.stills import Stills
+from vmsd.services.storage import BreakerState, DiskWatch
+from vmsd.services.streams import Streams
+from vmsd.store.cameras import CameraRows, Cameras
+from vmsd.store.database import Database
+from vmsd.store.scope import Scope
+from vmsd.store.states import States
+from vmsd.store.system import System
+from vmsd.tasks.accountant import Accountant
+from vmsd.tasks.backup import Backup, open_or_recover
+from vmsd.tasks.base import Pulse, Runner, Task
+from vmsd.tasks.breaker import Breaker
+from vmsd.tasks.camera_health import CameraHealth
+from vmsd.tasks.clockwatch import ClockWatch
+from vmsd.tasks.database_watch import DatabaseWatch
+from vmsd.tasks.hasher import Hasher
+from vmsd.tasks.indexer import Indexer
+from vmsd.tasks.observer import Observer
+from vmsd.tasks.reconciler import Reconciler
+from vmsd.tasks.scanner import Scanner
+from vmsd.tasks.stills import StillsTask
+from vmsd.tasks.sweeper import Sweeper
+from vmsd.vendors.addresses import CameraNetworks
+from vmsd.video.fmp4 import Keyframe, keyframe_of_hls
+from vmsd.video.worker import Worker
+
+log = structlog.get_logger()
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+TEMPLATE = "mediamtx.yml.j2"
+WORKER_MODULE = "vmsd.video.worker_main"
+
+
+@dataclass(frozen=True)
+class Base:
+    """What both the daemon and the console's commands stand on."""
+
+    settings: Settings
+    clock: Clock
+    keys: Keys
+    database: Database
+    rows: CameraRows
+    desired: DesiredState
+
+    @property
+    def accounts(self) -> Accounts:
+        http = self.settings.http
+        rules = SessionRules(http.session_idle_s, http.session_absolute_s)
+        return Accounts(self.database, Passwords(), self.clock, rules)
+
+    @property
+    def cities(self) -> CityList:
+        return CityList(self.database, self.clock)
+
+    def cameras(self, city: City) -> CityCameras:
+        scope = Scope(self.database, city.id)
+        rules = SourceRules(camera_networks(self.settings), frozenset(self.settings.tunnels))
+        return CityCameras(Cameras(scope, self.rows), scope, rules, self.desired, self.clock)
+
+
+def camera_networks(settings: Settings) -> CameraNetworks:
+    return CameraNetworks(
+        allowed=settings.cameras.networks, own_ports=settings.own_ports, own_addresses=own_addresses()
+    )
+
+
+@asynccontextmanager
+async def open_base(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Base]:
+    """The store and the keys, opened; a missing or broken database is restored from the newest snapshot."""
+    clock = clock or SystemClock()
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = load_keys(settings.data_dir)
+    rows = CameraRows(keys.vault)
+    async with open_or_recover(settings, clock) as database:
+        yield Base(settings, clock, keys, database, rows, DesiredState(database, rows, settings, keys))
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Everything that knows the recordings volume."""
+
+    watch: DiskWatch
+    keeper: Timekeeper
+    tree: Tree
+    files: SegmentFiles
+    index: RecordingIndex
+    system: System
+
+
+def open_volume(base: Base) -> Volume:
+    tree = Tree(base.settings.recordings_dir)
+    files = SegmentFiles(tree)
+    return Volume(
+        watch=DiskWatch(base.settings, base.clock),
+        keeper=Timekeeper(base.clock, read_kernel_clock),
+        tree=tree,
+        files=files,
+        index=RecordingIndex(files, base.clock),
+        system=System(base.database),
+    )
+
+
+async def look_at_disk(base: Base, volume: Volume | None = None) -> BreakerState:
+    """One look of the breaker outside the daemon; a volume that belongs to nobody yet is adopted."""
+    volume = volume or open_volume(base)
+    return await _breaker(base, volume, _tell_nobody).look()
+
+
+async def _tell_nobody(_is_open: bool) -> None:
+    """Outside the daemon the file alone says whether to record."""
+
+
+def _breaker(base: Base, volume: Volume, apply: Callable[[bool], Awaitable[None]]) -> Breaker:
+    return Breaker(
+        watch=volume.watch,
+        index=volume.index,
+        database=base.database,
+        rules=base.settings.disk,
+        clock=base.clock,
+        apply=apply,
+    )
+
+
+def scanner_of(base: Base, volume: Volume) -> Scanner:
+    return Scanner(**_segment_parts(base, volume))
+
+
+def _segment_parts(base: Base, volume: Volume) -> dict[str, Any]:
+    return {
+        "system": volume.system,
+        "files": volume.files,
+        "index": volume.index,
+        "watch": volume.watch,
+        "keeper": volume.keeper,
+        "clock": base.clock,
+    }
+
+
+class Daemon:
+    """The running whole: `site` for the web, `runners` for the tasks."""
+
+    def __init__(self, base: Base, volume: Volume, session: aiohttp.ClientSession, workers: Workers) -> None:
+        settings, clock = base.settings, base.clock
+        self._base, self._volume = base, volume
+        self.states = LiveStates(clock.wall_ms())
+        self.streams = Streams(clock, viewing_s=settings.live.viewing_s, limit=settings.live.streams)
+        self.hls = _hls(base, session)
+        self.client = _client(base, session)
+        self.stills = Stills(volume.index, self._newest_live, workers.stills, self.states, clock)
+        self.database_watch = DatabaseWatch(base.database)
+        self.runners = [Runner(task, clock) for task in self._tasks()]
+        base.desired.on_change = self._runner("reconciler").nudge
+        self.site = Site(
+            settings=settings,
+            clock=clock,
+            accounts=base.accounts,
+            cities=base.cities,
+            states=self.states,
+            streams=self.streams,
+            stills=self.stills,
+            prober=workers.prober,
+            overview=Overview(self._sources()),
+            hls=self.hls,
+            renderer=Renderer(
+                web_dir(),
+                site_zone=ZoneInfo(settings.site.time_zone),
+                site_name=settings.site.name,
+                version=__version__,
+            ),
+            open_city=self._open_city,
+        )
+
+    def _tasks(self) -> Sequence[Task]:
+        """In the order of the first pass: nothing is configured before the disk has been looked at."""
+        base, volume, settings, clock = self._base, self._volume, self._base.settings, self._base.clock
+        watch, index, system, rules = volume.watch, volume.index, volume.system, settings.disk
+        return (
+            ClockWatch(volume.keeper, base.database, clock),
+            _breaker(base, volume, self._apply_breaker),
+            Reconciler(
+                base.desired,
+                self.client,
+                ConfigFile(settings.mediamtx_file),
+                mediamtx_dir() / TEMPLATE,
+                clock,
+            ),
+            Observer(
+                self.client,
+                base.database,
+                base.rows,
+                self.states,
+                base.desired,
+                clock,
+                settings.cameras.stall_s,
+            ),
+            self.database_watch,
+            Indexer(**_segment_parts(base, volume)),
+            scanner_of(base, volume),
+            Hasher(system, volume.tree, watch),
+            Sweeper(
+                system=system,
+                tree=volume.tree,
+                watch=watch,
+                index=index,
+                keeper=volume.keeper,
+                rules=rules,
+                clock=clock,
+            ),
+            Accountant(system, watch, index, rules, clock),
+            Backup(base.database, settings.recordings_dir, watch, clock),
+            CameraHealth(
+                base.database,
+                base.rows,
+                self.states,
+                clock,
+                again_s=settings.cameras.health_every_s,
+                probe_s=settings.cameras.probe_deadline_s,
+                relays=settings.runtime_dir / "relays",
+            ),
+            StillsTask(self.stills, base.database, base.rows, self.states, settings.cameras.stills_every_s),
+        )
+
+    def _runner(self, name: str) -> Runner:
+        return next(runner for runner in self.runners if runner.task.name == name)
+
+    async def _apply_breaker(self, is_open: bool) -> None:
+        """Stop or resume recording: in the file for good, and through the API at once."""
+        self._base.desired.record_allowed = not is_open
+        self._runner("reconciler").nudge()
+        await self.client.set_recording(on=not is_open)
+
+    async def _newest_live(self, path: str) -> tuple[Keyframe, int]:
+        newest = await self.hls.newest(path)
+        wall_ms = newest.wall_ms or self._base.clock.wall_ms()
+        return keyframe_of_hls(newest.init, newest.segment), wall_ms
+
+    def _open_city(self, city: City) -> OpenCity:
+        base, scope = self._base, Scope(self._base.database, city.id)
+        return OpenCity(
+            city=city,
+            cameras=base.cameras(city),
+            recordings=CityRecordings(scope, SegmentIds(base.keys.recording_ids)),
+            storage=Storage(scope, city, self._volume.watch, base.clock),
+            states=States(scope),
+        )
+
+    def _sources(self) -> Sources:
+        volume = self._volume
+        return Sources(
+            settings=self._base.settings,
+            clock=self._base.clock,
+            states=self.states,
+            desired=self._base.desired,
+            index=volume.index,
+            disk=volume.watch,
+            timekeeper=volume.keeper,
+            streams=self.streams,
+            pulses=self._pulses,
+            hls_stats=lambda: asdict(self.hls.stats()),
+            database_ok=lambda: self.database_watch.ok,
+            database_bytes=lambda: self.database_watch.bytes,
+        )
+
+    def _pulses(self) -> list[dict[str, Any]]:
+        return [shown_pulse(runner.pulse, self._base.clock.monotonic()) for runner in self.runners]
+
+    async def prepare(self) -> None:
+        """The first pass of what the rest depends on, before anything is served or configured."""
+        for name in ("clockwatch", "breaker", "reconciler"):
+            await self._runner(name).run_once()
+
+
+def shown_pulse(pulse: Pulse, monotonic: float) -> dict[str, Any]:
+    def at(ms: int | None) -> str | None:
+        return None if ms is None else rfc3339(ms)
+
+    return {
+        "name": pulse.name,
+        "every": pulse.every_s,
+        "last_started": at(pulse.last_started_ms),
+        "last_finished": at(pulse.last_finished_ms),
+        "last_ok": at(pulse.last_ok_ms),
+        "duration": None if pulse.duration_ms is None else pulse.duration_ms / 1000,
+        "failures": pulse.failures,
+        "error": pulse.error,
+        "late": pulse.late(monotonic),
+    }
+
+
+def _hls(base: Base, session: aiohttp.ClientSession) -> HlsProxy:
+    live = base.settings.live
+    return HlsProxy(
+        session=session,
+        origin_url=f"http://127.0.0.1:{base.settings.mediamtx.hls_port}",
+        cdn_secret=base.keys.cdn_secret,
+        clock=base.clock,
+        limits=HlsLimits(
+            cache_bytes=live.cache_bytes,
+            object_bytes=live.object_bytes,
+            requests=live.in_flight,
+            requests_per_viewer=live.in_flight_per_viewer,
+        ),
+    )
+
+
+def _client(base: Base, session: aiohttp.ClientSession) -> MediaMtxClient:
+    mtx = base.settings.mediamtx
+    return MediaMtxClient(
+        session,
+        url=f"http://127.0.0.1:{mtx.api_port}",
+        user=base.keys.mediamtx_user,
+        password=base.keys.mediamtx_password,
+        deadline_s=mtx.deadline_s,
+        answer_bytes=mtx.answer_bytes,
+    )
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes that decode."""
+
+    stills: Worker
+    prober: Prober
+
+    async def close(self) -> None:
+        await self.stills.close()
+        await self.prober.close()
+
+
+async def run(settings: Settings, listening: Callable[[str], None], clock: Clock | None = None) -> None:
+    """The daemon, until cancelled. `listening` is told its address once it answers.
+
+    A bug in a task's loop ends everything: systemd starts it anew, and nothing recorded is lost by that.
+    """
+    async with AsyncExitStack() as stack:
+        base = await stack.enter_async_context(open_base(settings, clock))
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
+            )
+        )
+        workers = Workers(
+            Worker(worker_command()), Prober(settings.cameras.probe_deadline_s, worker_command())
+        )
+        stack.push_async_callback(workers.close)
+        daemon = Daemon(base, open_volume(base), session, workers)
+        await daemon.prepare()
+        listening(await _listen(stack, daemon.site, settings))
+        async with asyncio.TaskGroup() as tasks:
+            for runner in daemon.runners:
+                tasks.create_task(runner.run(), name=runner.task.name)
+
+
+async def _listen(stack: AsyncExitStack, site: Site, settings: Settings) -> str:
+    runner = web.AppRunner(
+        build_app(site), keepalive_timeout=settings.http.keepalive_s, access_log=None, shutdown_timeout=2
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    tcp = web.TCPSite(runner, settings.http.host, settings.http.port, reuse_address=True)
+    await tcp.start()
+    host, port = runner.addresses[0][:2]
+    log.info("http.listening", host=host, port=port, version=__version__)
+    return f"http://{host}:{port}"
+
+
+async def run_until_stopped(settings: Settings) -> None:
+    """The daemon, until SIGTERM or SIGINT; then it stops within seconds, and MediaMTX records on."""
+    cancel_on_signals()
+    with suppress(asyncio.CancelledError):
+        await run(settings, lambda _: None)
+    log.info("daemon.stopped")
+
+
+def cancel_on_signals() -> None:
+    """From now on SIGTERM and SIGINT cancel the current task."""
+    current = asyncio.current_task()
+    assert current is not None  # noqa: S101 - called from a coroutine
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, current.cancel)
+
+
+def worker_command() -> tuple[str, ...]:
+    """How to start a decoding process: this program itself when frozen, else Python's module."""
+    return (*program(), "decode") if getattr(sys, "frozen", False) else (sys.executable, "-m", WORKER_MODULE)

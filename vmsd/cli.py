@@ -1,0 +1,257 @@
+"""The commands an operator types."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import sys
+import tomllib
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from vmsd import __version__
+from vmsd.config import Settings, load_settings
+from vmsd.errors import BadSetting, Invalid, VmsdError
+from vmsd.model.person import Role
+
+EXIT_BAD_SETTING = 78
+"""EX_CONFIG of sysexits.h: systemd is told not to restart a daemon that ended so."""
+CONFIG = click.Path(dir_okay=False, path_type=Path)
+DEFAULT_CONFIG = Path("/etc/vmsd/vmsd.toml")
+
+Answer = TypeVar("Answer")
+
+
+class Commands(click.Group):
+    """Says what went wrong in one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BadSetting as error:
+            click.echo(f"vmsd: {error}", err=True)
+            ctx.exit(EXIT_BAD_SETTING)
+        except Invalid as error:
+            fields = "; ".join(f"{one.pointer.strip('/')}: {one.detail}" for one in error.problems)
+            raise click.ClickException(f"{error}: {fields}" if fields else str(error)) from error
+        except (VmsdError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--config", "config_file", type=CONFIG, default=DEFAULT_CONFIG, show_default=True, help="the settings"
+    )(command)
+
+
+def wait_for(work: Awaitable[Answer]) -> Answer:
+    async def run() -> Answer:
+        return await work
+
+    return asyncio.run(run())
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vmsd")
+def main() -> None:
+    """Records, shows and proves the cameras of one site."""
+
+
+@main.command()
+@config_option
+def run(config_file: Path) -> None:
+    """The daemon: runs until it is told to stop."""
+    from vmsd import app, logs  # late, here and below, so that --help and mistakes answer at once
+
+    settings = load_settings(config_file)
+    logs.set_up_logs(settings.log_level)
+    wait_for(app.run_until_stopped(settings))
+
+
+@main.command("check-config")
+@config_option
+def check_config(config_file: Path) -> None:
+    """Say what is wrong with a configuration (exit code 78), or that nothing is."""
+    settings = load_settings(config_file)
+    click.echo(f"{config_file}: fine; recordings in {settings.recordings_dir}")
+
+
+@main.command("render-mediamtx")
+@config_option
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="where to write it"
+)
+def render_mediamtx(config_file: Path, out: Path) -> None:
+    """Write MediaMTX's configuration from the store, without the daemon."""
+    from vmsd import console
+
+    paths = wait_for(console.render_mediamtx(load_settings(config_file), out))
+    click.echo(f"{out}: {paths} paths")
+
+
+@main.command()
+@click.option(
+    "--data", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-data"), show_default=True
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="of the dashboard"
+)
+@click.option("--cameras", "count", type=click.IntRange(1, 64), default=4, show_default=True)
+@click.option("--fresh", is_flag=True, help="empty the demo's folder first")
+def demo(data: Path, port: int, count: int, fresh: bool) -> None:
+    """A whole site on this machine, with generated cameras."""
+    from vmsd import console, logs
+
+    data = data.absolute()
+    data.mkdir(parents=True, exist_ok=True)
+    with (data.parent / f".{data.name}.log").open("a", encoding="utf-8") as log:
+        logs.set_up_logs("info", log)
+        with suppress(KeyboardInterrupt):
+            wait_for(console.run_demo(data, port=port, count=count, fresh=fresh))
+
+
+@main.group()
+def user() -> None:
+    """Accounts, from the box's own console."""
+
+
+@user.command("add")
+@config_option
+@click.argument("name")
+@click.option(
+    "--role", type=click.Choice([role.value for role in Role]), default="SUPERADMIN", show_default=True
+)
+@click.option("--city", default=None, help="the city's id; needed for everybody but a SUPERADMIN")
+@click.password_option()
+def user_add(config_file: Path, name: str, role: str, city: str | None, password: str) -> None:
+    """Add an account."""
+    from vmsd import console
+
+    wait_for(console.add_person(load_settings(config_file), name, password, Role(role), city))
+    click.echo(f"{name} may log in now")
+
+
+@user.command("reset")
+@config_option
+@click.argument("name")
+@click.password_option()
+def user_reset(config_file: Path, name: str, password: str) -> None:
+    """Give an account a new password; all its sessions end."""
+    from vmsd import console
+
+    wait_for(console.reset_password(load_settings(config_file), name, password))
+    click.echo(f"{name} has a new password")
+
+
+@main.group()
+def token() -> None:
+    """Tokens for programs."""
+
+
+@token.command("add")
+@config_option
+@click.argument("person")
+@click.option("--name", default="console", show_default=True, help="what the token is for")
+@click.option("--days", type=click.IntRange(1, 365), default=90, show_default=True)
+def token_add(config_file: Path, person: str, name: str, days: int) -> None:
+    """A new API token of a person; it is shown this once."""
+    from vmsd import console
+
+    click.echo(wait_for(console.add_token(load_settings(config_file), person, name, days)))
+
+
+@main.group()
+def city() -> None:
+    """Cities, from the box's own console."""
+
+
+@city.command("add")
+@config_option
+@click.argument("name")
+@click.option("--plan", type=click.Choice(["basic", "pro", "premium"]), default="basic", show_default=True)
+def city_add(config_file: Path, name: str, plan: Any) -> None:
+    """Add a city; prints its id."""
+    from vmsd import console
+
+    click.echo(wait_for(console.add_city(load_settings(config_file), name, plan)))
+
+
+@main.group()
+def camera() -> None:
+    """Cameras: what a source sends, and many at once."""
+
+
+@camera.command("probe")
+@click.argument("url")
+def camera_probe(url: str) -> None:
+    """Open a source and say what it really sends."""
+    from vmsd import console
+
+    click.echo(json.dumps(wait_for(console.probe(url)), indent=2))
+
+
+@camera.command("import")
+@config_option
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--city", "city_id", required=True, help="the city's id")
+@click.option("--dry-run", is_flag=True, help="check everything, add nothing")
+def camera_import(config_file: Path, file: Path, city_id: str, dry_run: bool) -> None:
+    """Add the cameras of a TOML ([[camera]]) or CSV file."""
+    from vmsd import console
+
+    rows = read_cameras(file)
+    results = wait_for(console.import_cameras(load_settings(config_file), city_id, rows, dry_run=dry_run))
+    refused = 0
+    for number, result in enumerate(results, 1):
+        problems = "; ".join(
+            f"{one['pointer'].strip('/')}: {one['detail']}" for one in result.get("errors", ())
+        )
+        refused += bool(problems)
+        click.echo(f"{number:4} {result['name']}: {'refused: ' + problems if problems else 'fine'}")
+    click.echo(f"{len(results) - refused} {'would be added' if dry_run else 'added'}, {refused} refused")
+    sys.exit(1 if refused else 0)
+
+
+def read_cameras(file: Path) -> list[dict[str, Any]]:
+    """Rows as `POST /api/v1/cameras` takes them; numbers and yes/no in a CSV become what they mean."""
+    if file.suffix == ".toml":
+        try:
+            return list(tomllib.loads(file.read_text("utf-8")).get("camera", []))
+        except tomllib.TOMLDecodeError as error:
+            raise click.ClickException(f"{file}: {error}") from error
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        return [{key: _cell(value) for key, value in row.items() if value} for row in csv.DictReader(lines)]
+
+
+def _cell(value: str) -> Any:
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    return int(value) if value.isdecimal() and len(value) < 6 else value  # noqa: PLR2004 - channels and days
+
+
+@main.command("rebuild-index")
+@config_option
+def rebuild_index(config_file: Path) -> None:
+    """Make the index of recordings again from the files alone; deletes nothing."""
+    from vmsd import console
+
+    def progress(folders_left: int, files: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{files} files, {folders_left} folders to go ", nl=False, err=True)
+
+    count = wait_for(console.rebuild_index(load_settings(config_file), progress))
+    click.echo(f"{count} recordings in the index")
+
+
+@main.command(hidden=True)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def relay(file: Path) -> None:
+    """Bring MediaMTX a camera it cannot pull itself; started by MediaMTX."""
+    from vmsd.video.relay import run_relay
+
+    run_relay(file)

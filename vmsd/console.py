@@ -1,0 +1,111 @@
+"""What the operator's commands do with the store, the daemon running or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from vmsd import app
+from vmsd.api.bodies import parse
+from vmsd.api.cameras import NewCamera, fields_of
+from vmsd.assets import mediamtx_dir
+from vmsd.clock import SystemClock
+from vmsd.config import Settings
+from vmsd.demo.plan import DemoCamera
+from vmsd.demo.seed import seed_site
+from vmsd.demo.site import Seeded, run_site
+from vmsd.errors import BadSetting, Invalid
+from vmsd.mediamtx.config import ConfigFile, render
+from vmsd.model.city import Plan
+from vmsd.model.person import Role
+from vmsd.services.probe import Prober
+from vmsd.tasks.reconciler import write_relays
+from vmsd.tasks.scanner import rebuild
+
+
+async def render_mediamtx(settings: Settings, out: Path) -> int:
+    """Write MediaMTX's file; it records only when the volume is there and has room. Returns the paths."""
+    async with app.open_base(settings) as base:
+        await _write_mediamtx(base, out)
+        return len((await base.desired.plan()).desired.paths)
+
+
+async def _write_mediamtx(base: app.Base, out: Path) -> None:
+    state = await app.look_at_disk(base)
+    base.desired.record_allowed = not state.open
+    plan = await base.desired.plan()
+    ConfigFile(out).write(render(mediamtx_dir() / app.TEMPLATE, plan.desired))
+    write_relays(base.settings.runtime_dir / "relays", plan.relays)
+
+
+async def add_person(settings: Settings, name: str, password: str, role: Role, city_id: str | None) -> None:
+    if (role == Role.SUPERADMIN) != (city_id is None):
+        raise BadSetting("a SUPERADMIN belongs to no city, everybody else to one: see --city")
+    async with app.open_base(settings) as base:
+        city = await base.cities.get(city_id) if city_id else None
+        await base.accounts.add_person(name, password, role, city.id if city else None)
+
+
+async def reset_password(settings: Settings, name: str, password: str) -> None:
+    async with app.open_base(settings) as base:
+        await base.accounts.set_password(name, password)
+
+
+async def add_token(settings: Settings, person: str, name: str, days: int) -> str:
+    async with app.open_base(settings) as base:
+        return await base.accounts.add_token(await base.accounts.get(person), name, days)
+
+
+async def add_city(settings: Settings, name: str, plan: Plan) -> str:
+    async with app.open_base(settings) as base:
+        return (await base.cities.add(name=name, plan=plan)).public_id
+
+
+async def probe(url: str) -> dict[str, Any]:
+    prober = Prober(deadline_s=5, argv=app.worker_command())
+    try:
+        return await prober.probe_url(url)
+    finally:
+        await prober.close()
+
+
+async def import_cameras(
+    settings: Settings, city_id: str, rows: Sequence[dict[str, Any]], *, dry_run: bool
+) -> list[dict[str, Any]]:
+    """One result per row, with its errors; the rows that are fine are added unless `dry_run`."""
+    results: list[dict[str, Any]] = []
+    async with app.open_base(settings) as base:
+        cameras = base.cameras(await base.cities.get(city_id))
+        for row in rows:
+            result: dict[str, Any] = {"name": row.get("name")}
+            try:
+                fields = fields_of(parse(NewCamera, row))
+                await (cameras.draft(fields) if dry_run else cameras.add(fields))
+            except Invalid as error:
+                result["errors"] = [{"pointer": one.pointer, "detail": one.detail} for one in error.problems]
+            results.append(result)
+    return results
+
+
+async def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> int:
+    """Make the index again from the files; the daemon must not be running. Returns the files taken up."""
+    async with app.open_base(settings) as base:
+        volume = app.open_volume(base)
+        await app.look_at_disk(base, volume)
+        if not volume.watch.volume.ok:
+            raise BadSetting(f"the recordings volume is {volume.watch.volume.condition}")
+        return await rebuild(app.scanner_of(base, volume), volume.index, progress)
+
+
+async def run_demo(data: Path, *, port: int, count: int, fresh: bool) -> None:
+    app.cancel_on_signals()
+    clock = SystemClock()
+
+    async def seed(settings: Settings, running: list[tuple[DemoCamera, dict[str, Any]]]) -> Seeded:
+        async with app.open_base(settings) as base:
+            seeded = await seed_site(base.accounts, base.cities, base.cameras, running, data / "people.json")
+            await _write_mediamtx(base, settings.mediamtx_file)
+            return seeded
+
+    await run_site(data, port=port, count=count, fresh=fresh, clock=clock, seed=seed, run=app.run)

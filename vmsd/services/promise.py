@@ -1,0 +1,67 @@
+"""What a city's recordings take, and whether the days its plan promises will be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vmsd.clock import Clock
+from vmsd.model.city import City
+from vmsd.services.storage import Capacity, DiskWatch
+from vmsd.store.scope import Scope
+from vmsd.store.segments import CameraTotal, Segments
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Promise:
+    """`held_days` is what the disk holds at the rate of the last 24 h, None before anything was measured.
+
+    `breaks_ms` is when the first recording will have to go too early, None when none will.
+    """
+
+    promised_days: int
+    held_days: float | None
+    breaks_ms: int | None
+
+
+@dataclass(frozen=True)
+class CityStorage:
+    cameras: Sequence[CameraTotal]
+    bytes: int
+    segments: int
+    promise: Promise
+
+
+class Storage:
+    def __init__(self, scope: Scope, city: City, watch: DiskWatch, clock: Clock) -> None:
+        self._segments = Segments(scope)
+        self._city = city
+        self._watch = watch
+        self._clock = clock
+
+    async def get(self) -> CityStorage:
+        cameras = await self._segments.totals()
+        return CityStorage(
+            cameras=cameras,
+            bytes=sum(one.bytes for one in cameras),
+            segments=sum(one.segments for one in cameras),
+            promise=judge(self._city.retention_days, self._watch.capacity, self._clock.wall_ms()),
+        )
+
+
+def judge(promised_days: int, capacity: Capacity | None, now_ms: int) -> Promise:
+    """The whole volume is shared: the oldest recording goes first, whosever it is."""
+    if capacity is None or capacity.held_days is None:
+        return Promise(promised_days, None, None)
+    held_days = capacity.held_days
+    if held_days >= promised_days:
+        return Promise(promised_days, held_days, None)
+    return Promise(promised_days, held_days, _breaks_ms(capacity, now_ms))
+
+
+def _breaks_ms(capacity: Capacity, now_ms: int) -> int:
+    """When the room is used up: from then on the oldest goes, and it is younger than promised by then."""
+    left_bytes = max(0, capacity.room_bytes - capacity.footage_bytes)
+    return now_ms + round(left_bytes / capacity.bytes_per_day * DAY_MS)

@@ -1,0 +1,56 @@
+"""Watches whether the wall clock may be believed, and remembers the newest time that was.
+
+Reads: wall, monotonic and kernel clock. Writes: `last_known_ms` every minute while trusted, and any doubt.
+Keeps true: after a start the clock is judged by what this box knew before it went down.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from vmsd.clock import Clock
+from vmsd.services.clock_trust import ClockTrust, Timekeeper
+from vmsd.store.database import Database
+from vmsd.store.meta import Meta
+
+LAST_KNOWN = "last_known_ms"
+DOUBTED = "clock_doubted"
+REMEMBER_EVERY_S = 60.0
+
+
+class ClockWatch:
+    name: ClassVar[str] = "clockwatch"
+    every_s: ClassVar[float] = 5.0
+    deadline_s: ClassVar[float] = 10.0
+
+    def __init__(self, keeper: Timekeeper, database: Database, clock: Clock) -> None:
+        self._keeper = keeper
+        self._meta = Meta(database)
+        self._clock = clock
+        self._begun = False
+        self._doubted = False
+        self._remembered_s: float | None = None
+
+    async def once(self) -> None:
+        if not self._begun:
+            await self._begin()
+        trust = self._keeper.look()
+        await self._note_doubt(trust)
+        if trust.trusted and self._due():
+            await self._meta.set(LAST_KNOWN, str(trust.wall_ms))
+            self._remembered_s = self._clock.monotonic()
+
+    async def _begin(self) -> None:
+        last_known = await self._meta.find(LAST_KNOWN)
+        self._doubted = await self._meta.find(DOUBTED) == "1"
+        self._keeper.begin(None if last_known is None else int(last_known), doubted=self._doubted)
+        self._begun = True
+
+    async def _note_doubt(self, trust: ClockTrust) -> None:
+        """So that a restart does not make a clock honest that jumped while the daemon ran."""
+        if self._doubted != (not trust.trusted):
+            await self._meta.set(DOUBTED, "0" if trust.trusted else "1")
+            self._doubted = not trust.trusted
+
+    def _due(self) -> bool:
+        return self._remembered_s is None or self._clock.monotonic() - self._remembered_s >= REMEMBER_EVERY_S
