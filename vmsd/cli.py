@@ -8,14 +8,13 @@ import json
 import sys
 import tomllib
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from vmsd import __version__
-from vmsd.config import Settings, load_settings
+from vmsd.config import load_settings
 from vmsd.errors import BadSetting, Invalid, VmsdError
 from vmsd.model.person import Role
 
@@ -106,13 +105,13 @@ def render_mediamtx(config_file: Path, out: Path) -> None:
 def demo(data: Path, port: int, count: int, fresh: bool) -> None:
     """A whole site on this machine, with generated cameras."""
     from vmsd import console, logs
+    from vmsd.demo.site import prepare
 
     data = data.absolute()
-    data.mkdir(parents=True, exist_ok=True)
-    with (data.parent / f".{data.name}.log").open("a", encoding="utf-8") as log:
+    prepare(data, fresh=fresh)
+    with (data / "vmsd.log").open("a", encoding="utf-8") as log:
         logs.set_up_logs("info", log)
-        with suppress(KeyboardInterrupt):
-            wait_for(console.run_demo(data, port=port, count=count, fresh=fresh))
+        wait_for(console.run_demo(data, port=port, count=count))
 
 
 @main.group()

@@ -67,7 +67,7 @@ class MediaMtx(Section):
 
 
 class Disk(Section):
-    """The breaker opens over `breaker_used` or under the headroom; the sweeper makes room over `sweep_used`."""
+    """The breaker opens over `breaker_used` or under the headroom; the sweeper starts at `sweep_used`."""
 
     breaker_used: Ratio = 0.95
     breaker_closes_used: Ratio = 0.93
@@ -81,8 +81,10 @@ class Disk(Section):
 
 
 class CameraRules(Section):
-    """`networks` lists where cameras may live beyond the public rule: loopback, link-local and the box's own
-    addresses are refused unless listed here; the box's own ports always are."""
+    """`networks` lists where cameras may live besides the ordinary networks.
+
+    Loopback, link-local and the box's own addresses are refused unless listed here; its own ports always are.
+    """
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     probe_deadline_s: float = Field(5, gt=0, le=30)
@@ -111,8 +113,11 @@ class LiveLimits(Section):
 
 
 class Settings(Section):
-    """`data_dir` holds the database and the keys, `recordings_dir` the video (on the appliance another file
-    system), `runtime_dir` what need not survive a boot (tmpfs)."""
+    """Where things lie.
+
+    `data_dir` holds the database and the keys, `recordings_dir` the video (on the appliance another file
+    system), `runtime_dir` what need not survive a boot (tmpfs).
+    """
 
     data_dir: Path
     recordings_dir: Path

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +100,7 @@ async def rebuild_index(settings: Settings, progress: Callable[[int, int], None]
         return await rebuild(app.scanner_of(base, volume), volume.index, progress)
 
 
-async def run_demo(data: Path, *, port: int, count: int, fresh: bool) -> None:
+async def run_demo(data: Path, *, port: int, count: int) -> None:
     app.cancel_on_signals()
     clock = SystemClock()
 
@@ -108,4 +110,5 @@ async def run_demo(data: Path, *, port: int, count: int, fresh: bool) -> None:
             await _write_mediamtx(base, settings.mediamtx_file)
             return seeded
 
-    await run_site(data, port=port, count=count, fresh=fresh, clock=clock, seed=seed, run=app.run)
+    with suppress(asyncio.CancelledError):
+        await run_site(data, port=port, count=count, clock=clock, seed=seed, run=app.run)

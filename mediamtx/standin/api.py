@@ -115,9 +115,7 @@ class ApiServer:
         try:
             patch = json.loads(body)
         except ValueError as error:
-            return self._door.refuse(
-                400, f"invalid JSON: {error}" if body else "unexpected end of JSON input"
-            )
+            return self._door.refuse(400, f"invalid JSON: {error}" if body else "unexpected end of JSON input")
         self._change(self._settings().patched(patch))
         return json_answer({"status": "ok"})
 
@@ -172,11 +170,7 @@ class ApiServer:
             return not_found()
         if (session_id := _uuid(request)) is None:
             return self._door.refuse(400, f"invalid UUID length: {len(request.match_info['id'])}")
-        return (
-            json_answer({"status": "ok"})
-            if hls.kick(session_id)
-            else self._door.refuse(404, "session not found")
-        )
+        return json_answer({"status": "ok"}) if hls.kick(session_id) else self._door.refuse(404, "session not found")
 
     def _page(self, request: web.Request, items: list[dict[str, Any]]) -> web.Response:
         try:

@@ -12,12 +12,14 @@ from typing import Protocol
 from api import VERSION, ApiServer, Door
 from auth import Auth
 from hls import HlsServer
+from hooks import InitCommand
 from logs import Journal
 from metrics import MetricsServer, WhepRefusal
 from ondemand import OnDemand
 from paths import Path, Paths, Source
 from pull import Pull, can_pull
 from rtmp import RtmpServer
+from rtsp import RtspServer
 from settings import ConfigError, Settings, load_settings
 
 _POLL_S = 0.2
@@ -46,12 +48,14 @@ class Standin:
         self._demand = OnDemand(self._paths, self._start_source)
         self._makers: dict[str, Callable[[], Server]] = {
             "metrics": self._make_metrics,
+            "rtsp": self._make_rtsp,
             "rtmp": self._make_rtmp,
             "hls": self._make_hls,
             "webrtc": lambda: WhepRefusal(self._settings.globals),
             "api": self._make_api,
         }
         self._servers: dict[str, Server] = {}
+        self._commands: dict[Path, InitCommand] = {}
         self._stop = asyncio.Event()
         self._turn = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -79,12 +83,14 @@ class Standin:
                 task.cancel()
             await self._close(list(self._servers))
             self._paths.close()
+            await self._follow_commands()
         return 0
 
     def _announce(self) -> None:
         self._journal.warn(
             "THIS IS A STAND-IN, NOT MEDIAMTX: it speaks for tests and demonstrations what vmsd needs of"
-            " MediaMTX v1.20.1; no WebRTC (WHEP answers 404), no RTSP server, no playback, no hooks"
+            " MediaMTX v1.20.1; no WebRTC (WHEP answers 404), no RTSP or RTMP readers, no playback, no hook but"
+            " runOnInit"
         )
         self._journal.info(f"MediaMTX {VERSION}, linux, {platform.machine()}")
         self._journal.info(f"configuration loaded from {self._file.absolute()}")
@@ -101,10 +107,24 @@ class Standin:
         """Start whatever is not running and should."""
         values = self._settings.globals
         self._paths.apply(self._settings)
+        await self._follow_commands()
         for name, make in self._makers.items():
             if values[name] and name not in self._servers:
                 self._servers[name] = server = make()
                 await server.start()
+
+    async def _follow_commands(self) -> None:
+        """Run the command of every path that has one, and no other."""
+        paths = self._paths.list()
+        ended = [self._commands.pop(path) for path in list(self._commands) if path not in paths]
+        for command in ended:
+            command.close()
+        for command in ended:
+            await command.ended()
+        address = self._settings.globals["rtspAddress"]
+        for path in paths:
+            if path.conf["runOnInit"] and path not in self._commands:
+                self._commands[path] = InitCommand(path, address, self._journal)
 
     async def _close(self, names: Iterable[str]) -> None:
         for name in names:
@@ -126,6 +146,9 @@ class Standin:
     def _make_metrics(self) -> MetricsServer:
         values = self._settings.globals
         return MetricsServer(values, self._paths, self._auth, hls=self._find_hls, journal=self._journal)
+
+    def _make_rtsp(self) -> RtspServer:
+        return RtspServer(self._settings.globals, self._paths, self._auth, self._journal)
 
     def _make_rtmp(self) -> RtmpServer:
         return RtmpServer(self._settings.globals, self._paths, self._auth, self._journal)

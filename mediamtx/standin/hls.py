@@ -42,9 +42,7 @@ class _Asked:
 class HlsServer:
     """Lives on the loop; told of every path that gains or loses its stream."""
 
-    def __init__(
-        self, globals_: dict[str, Any], paths: Paths, demand: OnDemand, auth: Auth, journal: Journal
-    ) -> None:
+    def __init__(self, globals_: dict[str, Any], paths: Paths, demand: OnDemand, auth: Auth, journal: Journal) -> None:
         self._paths = paths
         self._demand = demand
         self._auth = auth
@@ -122,9 +120,7 @@ class HlsServer:
         self._journal.info(f"[HLS] [muxer {path.name}] created {by}")
         entry = self._entries[path.name] = Entry(path, muxer, self._journal, on_demand=on_demand)
         path.attach(muxer)
-        self._journal.info(
-            f"[HLS] [muxer {path.name}] is converting into HLS, {describe_codecs(muxer.tracks)}"
-        )
+        self._journal.info(f"[HLS] [muxer {path.name}] is converting into HLS, {describe_codecs(muxer.tracks)}")
         return entry
 
     def _remove(self, name: str, reason: str) -> None:
@@ -273,9 +269,7 @@ def _touch(entry: Entry, session: Session) -> None:
     entry.requested_ns = time.time_ns()
 
 
-def _send(
-    asked: _Asked, entry: Entry, session: Session, content: tuple[str, bytes], cache: str
-) -> web.Response:
+def _send(asked: _Asked, entry: Entry, session: Session, content: tuple[str, bytes], cache: str) -> web.Response:
     kind, body = content
     session.outbound_bytes += len(body)
     entry.outbound_bytes += len(body)

@@ -39,9 +39,7 @@ class Journal:
         now = datetime.now().astimezone()
         if self._structured:
             stamp = now.isoformat().replace("+00:00", "Z")
-            line = json.dumps(
-                {"timestamp": stamp, "level": _LABELS[level], "message": message}, separators=(",", ":")
-            )
+            line = json.dumps({"timestamp": stamp, "level": _LABELS[level], "message": message}, separators=(",", ":"))
         else:
             line = f"{now:%Y/%m/%d %H:%M:%S} {_LABELS[level]} {message}"
         with self._lock:

@@ -66,10 +66,7 @@ class MetricsServer:
             lines += [f"{figure}{labels} {item[key]}" for figure, key in _FIGURES]
             lines.append(f"paths_readers{labels} {len(item['readers'])}")
         hls = self._hls()
-        lines += [
-            f'hls_sessions{{id="{s["id"]}",path="{s["path"]}"}} 1'
-            for s in (hls.list_sessions() if hls else [])
-        ]
+        lines += [f'hls_sessions{{id="{s["id"]}",path="{s["path"]}"}} 1' for s in (hls.list_sessions() if hls else [])]
         return "\n".join(lines) + "\n"
 
 

@@ -46,8 +46,7 @@ def parse_size(text: str) -> int:
     match = _SIZE_RE.fullmatch(text.strip())
     if match is None:
         raise ValueError(
-            "byte quantity must be a positive integer with a unit of measurement"
-            " like M, MB, MiB, G, GiB, or GB"
+            "byte quantity must be a positive integer with a unit of measurement like M, MB, MiB, G, GiB, or GB"
         )
     return int(float(match[1]) * 1024 ** _SIZE_POWERS[match[2][0].upper()])
 

@@ -76,9 +76,7 @@ class Publisher:
 
     kind = "rtmpConn"
 
-    def __init__(
-        self, chunks: Chunks, writer: asyncio.StreamWriter, client: str, paths: Paths, auth: Auth
-    ) -> None:
+    def __init__(self, chunks: Chunks, writer: asyncio.StreamWriter, client: str, paths: Paths, auth: Auth) -> None:
         self.id = str(uuid.uuid4())
         self._chunks = chunks
         self._writer = writer

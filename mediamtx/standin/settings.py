@@ -58,9 +58,7 @@ def load_settings(file: Path) -> Settings:
 
 
 def redact(values: Values) -> Values:
-    users = [
-        {**user, "pass": "<redacted>" if user["pass"] else ""} for user in values.get("authInternalUsers", [])
-    ]
+    users = [{**user, "pass": "<redacted>" if user["pass"] else ""} for user in values.get("authInternalUsers", [])]
     return {**values, "authInternalUsers": users} if users else values
 
 

@@ -171,9 +171,7 @@ def start_nginx(stack: contextlib.ExitStack, site: Site, name: str, on: list[int
         text = "user root;\n" + text
     conf = site.root / f"{name}.conf"
     conf.write_text(text)
-    master = spawn(
-        stack, ["nginx", "-p", str(site.root), "-e", str(site.root / f"{name}.error"), "-c", str(conf)], on
-    )
+    master = spawn(stack, ["nginx", "-p", str(site.root), "-e", str(site.root / f"{name}.error"), "-c", str(conf)], on)
     return until(lambda: worker_of(master))
 
 
@@ -187,9 +185,7 @@ def worker_of(master: int) -> int | None:
 def spawn(stack: contextlib.ExitStack, command: list[str], on: list[int]) -> int:
     """Starts a process on the given cores and stops it when the stack unwinds."""
     env = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
-    process = subprocess.Popen(
-        ["taskset", "-c", ",".join(map(str, on)), *command], env=env, stdin=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(["taskset", "-c", ",".join(map(str, on)), *command], env=env, stdin=subprocess.DEVNULL)
     stack.callback(process.wait, 10)
     stack.callback(process.terminate)
     return process.pid
@@ -230,11 +226,7 @@ def saturated_rows(site: Site) -> list[dict]:
         names = ("vmsd", "guarded", "cached", "plain") if size == "1 MB" else ("vmsd", "guarded")
         cost = saturated_cost(site, script, names, connections, size.replace(" ", ""))
         rows.append(row(figure, goal, cost["vmsd"], cost["guarded"]))
-        rows += [
-            row(figure, None, cost["vmsd"], cost[each], peer_name=OTHERS[each])
-            for each in OTHERS
-            if each in cost
-        ]
+        rows += [row(figure, None, cost["vmsd"], cost[each], peer_name=OTHERS[each]) for each in OTHERS if each in cost]
     return rows
 
 
@@ -263,7 +255,7 @@ def one_round(site: Site, script: Path, name: str, connections: int, camera: str
 
 
 def measured(site: Site, name: str, command: list[str], *, ready=False) -> tuple[dict[str, float], str]:
-    """What a load cost the servers of a candidate, from its first line on when `ready`, and what it printed."""
+    """What a load cost a candidate, from its first line on when `ready`, and what it printed."""
     names = (name, "asking") if name == "guarded" else (name,)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load:
         if ready:
@@ -308,9 +300,7 @@ def grid_rows(site: Site) -> list[dict]:
             )
         )
     most = max(count for uri, count in asked.items() if PREFIX in uri)
-    rows.append(
-        row("upstream requests per segment, 40 viewers", 1, most, 1, unit="requests", peer_name="one fetch")
-    )
+    rows.append(row("upstream requests per segment, 40 viewers", 1, most, 1, unit="requests", peer_name="one fetch"))
     return rows
 
 

@@ -92,9 +92,7 @@ async def main(order):
         await viewer.connect()
     print("ready", flush=True)
     start = time.monotonic() + 0.1
-    await asyncio.gather(
-        *(viewer.watch(camera, start) for viewer in viewers for camera in range(order["cameras"]))
-    )
+    await asyncio.gather(*(viewer.watch(camera, start) for viewer in viewers for camera in range(order["cameras"])))
     took = sorted(each for viewer in viewers for each in viewer.took)
     print(json.dumps({"segments": len(took), "p99_ms": 1000 * took[int(len(took) * 0.99)]}))
 

@@ -32,9 +32,7 @@ def check(token: str) -> str:
 async def main(origin: str, port: int) -> None:
     session = aiohttp.ClientSession()
     limits = HlsLimits(requests_per_viewer=10_000)
-    proxy = HlsProxy(
-        session=session, origin_url=origin, cdn_secret="s" * 32, clock=SystemClock(), limits=limits
-    )
+    proxy = HlsProxy(session=session, origin_url=origin, cdn_secret="s" * 32, clock=SystemClock(), limits=limits)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         token = request.query.get("token", "")

@@ -26,9 +26,7 @@ _VERSION = "v1.20.1"
 def _candidates() -> list[str]:
     named = os.environ.get("MEDIAMTX_BINARY")
     installed = _ROOT / "mediamtx" / "bin" / "mediamtx"
-    return [
-        path for path in (named, str(installed), shutil.which("mediamtx")) if path and Path(path).is_file()
-    ]
+    return [path for path in (named, str(installed), shutil.which("mediamtx")) if path and Path(path).is_file()]
 
 
 @cache

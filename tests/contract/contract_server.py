@@ -95,7 +95,7 @@ class Server:
         self.folder = folder
         self.recordings = folder / "recordings"
         self.api_port, self.hls_port = free_port(), free_port()
-        self.rtmp_port, self.metrics_port = free_port(), free_port()
+        self.rtsp_port, self.rtmp_port, self.metrics_port = free_port(), free_port(), free_port()
         self.config = self._config(paths, settings)
         self.lines: list[str] = []
         self._command = command
@@ -245,6 +245,8 @@ class Server:
             "apiAllowOrigins": [],
             "metricsAddress": f"127.0.0.1:{self.metrics_port}",
             "rtsp": False,
+            "rtspTransports": ["tcp"],
+            "rtspAddress": f"127.0.0.1:{self.rtsp_port}",
             "rtmp": False,
             "rtmpAddress": f"127.0.0.1:{self.rtmp_port}",
             "webrtc": False,

@@ -110,9 +110,7 @@ def test_one_session_serves_all_requests_with_the_secret(start_server: MakeServe
     assert server.hls(f"/{_NAME}/video1_stream.m3u8", CDN).status == 401
 
 
-def test_a_viewer_without_the_secret_gets_a_session_of_its_own(
-    start_server: MakeServer, camera: Camera
-) -> None:
+def test_a_viewer_without_the_secret_gets_a_session_of_its_own(start_server: MakeServer, camera: Camera) -> None:
     server = start_server({_NAME: {"source": camera.url}})
     server.wait_available(_NAME)
     sent = server.hls(f"/{_NAME}/index.m3u8")
@@ -166,9 +164,7 @@ def test_an_unknown_file_of_a_live_session_is_not_found(start_server: MakeServer
     assert server.hls(f"/{_NAME}/0123456789ab_video1_seg0.mp4", CDN).status == 404
 
 
-def test_a_query_is_copied_into_the_playlist_without_hls_words(
-    start_server: MakeServer, camera: Camera
-) -> None:
+def test_a_query_is_copied_into_the_playlist_without_hls_words(start_server: MakeServer, camera: Camera) -> None:
     server = start_server({_NAME: {"source": camera.url}})
     server.wait_available(_NAME)
     _playlist(server)
@@ -177,9 +173,7 @@ def test_a_query_is_copied_into_the_playlist_without_hls_words(
     assert "_HLS_" not in text
 
 
-def test_an_on_demand_camera_is_dialled_for_a_viewer_and_let_go_after(
-    start_server: MakeServer, camera: Camera
-) -> None:
+def test_an_on_demand_camera_is_dialled_for_a_viewer_and_let_go_after(start_server: MakeServer, camera: Camera) -> None:
     on_demand = {"source": camera.url, "sourceOnDemand": True, "sourceOnDemandCloseAfter": "1s"}
     server = start_server({_NAME: on_demand}, hlsMuxerCloseAfter="5s")
     assert holds_for(lambda: not server.path(_NAME)["available"], 1)

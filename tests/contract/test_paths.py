@@ -50,9 +50,7 @@ def test_a_killed_camera_is_unavailable_at_once_and_returns_by_itself(
     assert again["availableTime"] > first["availableTime"]
 
 
-def test_a_silent_camera_is_unavailable_after_the_read_timeout(
-    start_server: MakeServer, own_camera: Camera
-) -> None:
+def test_a_silent_camera_is_unavailable_after_the_read_timeout(start_server: MakeServer, own_camera: Camera) -> None:
     server = start_server({"cam": {"source": own_camera.url}}, readTimeout="2s")
     server.wait_available("cam")
     own_camera.freeze()

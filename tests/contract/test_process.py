@@ -42,9 +42,7 @@ def test_a_file_that_does_not_load_ends_the_start_with_1(make_server: MakeServer
 
 
 def test_a_missing_file_ends_the_start_with_1(command: list[str], tmp_path) -> None:
-    said = subprocess.run(
-        [*command, str(tmp_path / "none.yml")], capture_output=True, timeout=10, check=False
-    )
+    said = subprocess.run([*command, str(tmp_path / "none.yml")], capture_output=True, timeout=10, check=False)
     assert said.returncode == 1
 
 

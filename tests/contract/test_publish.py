@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+import sys
 from typing import TYPE_CHECKING
 
-import av
+import contract_pusher
 import pytest
+from contract_boxes import Segment
+from contract_pusher import Pusher
 from contract_server import BASIC, CDN, PASSWORD, USER, wait_for
 
 if TYPE_CHECKING:
@@ -20,51 +22,21 @@ _USERS = [
     {"user": USER, "pass": PASSWORD, "permissions": [{"action": "api"}, {"action": "read"}]},
     {"user": "cam", "pass": "key", "permissions": [{"action": "publish", "path": _NAME}]},
 ]
-_FPS = 10
-
-
-class Pusher:
-    """Pushes generated H.264 until told to stop, or until it is thrown out."""
-
-    def __init__(self, url: str) -> None:
-        self.error: OSError | None = None
-        self._url = url
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        try:
-            with av.open(self._url, "w", format="flv", timeout=5) as container:
-                self._push(container)
-        except OSError as error:
-            self.error = error
-
-    def _push(self, container: av.container.OutputContainer) -> None:
-        stream = container.add_stream("libx264", rate=_FPS, options={"preset": "ultrafast", "g": str(_FPS)})
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        number = 0
-        while not self._stopped.wait(1 / _FPS):
-            frame = av.VideoFrame(320, 240, "yuv420p")
-            for plane in frame.planes:
-                plane.update(
-                    bytes((number * 7 + at) & 0xFF for at in range(256)) * (plane.buffer_size // 256)
-                )
-            frame.pts, number = number, number + 1
-            container.mux(stream.encode(frame))
 
 
 @pytest.fixture
 def server(start_server: MakeServer) -> Iterator[Server]:
-    return start_server({_NAME: {"record": True}}, rtmp=True, authInternalUsers=_USERS)
+    return start_server({_NAME: {"record": True}}, rtmp=True, rtsp=True, authInternalUsers=_USERS)
 
 
 def _push(server: Server, name: str, query: str) -> Pusher:
-    return Pusher(f"rtmp://127.0.0.1:{server.rtmp_port}/{name}?{query}")
+    pusher = Pusher(f"rtmp://127.0.0.1:{server.rtmp_port}/{name}?{query}")
+    pusher.start()
+    return pusher
+
+
+def _rtsp(server: Server, user: str = "cam", key: str = "key", name: str = _NAME) -> str:
+    return f"rtsp://{user}:{key}@127.0.0.1:{server.rtsp_port}/{name}"
 
 
 def test_a_pushed_stream_is_available_recorded_and_live(server: Server) -> None:
@@ -127,3 +99,41 @@ def test_a_removed_path_throws_its_publisher_out(server: Server) -> None:
         wait_for(lambda: pusher.error is not None, what="the connection ends")
     finally:
         pusher.stop()
+
+
+def test_a_stream_pushed_over_rtsp_is_available_and_recorded(server: Server) -> None:
+    pusher = Pusher(_rtsp(server))
+    pusher.start()
+    try:
+        item = server.wait_available(_NAME)
+        assert item["source"]["type"] == "rtspSession"
+        assert item["tracks2"][0]["codecProps"]["width"] == 320
+        (file,) = server.wait_files(_NAME, 1)
+        wait_for(lambda: len(Segment(file).parts) > 1)
+    finally:
+        pusher.stop()
+    wait_for(lambda: server.path(_NAME)["source"] is None, 5)
+    assert Segment(file).duration_ms > 1000
+
+
+def test_a_wrong_key_over_rtsp_is_refused(server: Server) -> None:
+    pusher = Pusher(_rtsp(server, key="wrong"))
+    pusher.start()
+    try:
+        wait_for(lambda: pusher.error is not None, 15)
+        assert not server.path(_NAME)["available"]
+    finally:
+        pusher.stop()
+
+
+def test_the_command_of_a_path_runs_as_long_as_the_path_exists(start_server: MakeServer) -> None:
+    server = start_server({}, rtsp=True, authInternalUsers=_USERS)
+    command = f"{sys.executable} {contract_pusher.__file__} rtsp://cam:key@127.0.0.1:$RTSP_PORT/$MTX_PATH"
+    server.config["paths"] = {_NAME: {"runOnInit": command, "runOnInitRestart": True}}
+    server.reload()
+    item = server.wait_available(_NAME)
+    assert item["source"]["type"] == "rtspSession"
+    server.config["paths"] = {}
+    server.reload()
+    wait_for(lambda: server.said("runOnInit command stopped"))
+    assert server.stop() == 0

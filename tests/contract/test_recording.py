@@ -33,9 +33,7 @@ def _start_of(file: Path) -> datetime:
 
 
 def _wait_parts(file: Path, count: int) -> Segment:
-    return wait_for(
-        lambda: seen if len((seen := Segment(file)).parts) >= count else None, 10, "parts on disk"
-    )
+    return wait_for(lambda: seen if len((seen := Segment(file)).parts) >= count else None, 10, "parts on disk")
 
 
 def _count_frames(file: Path) -> int:
@@ -92,9 +90,7 @@ def test_a_part_reaches_the_disk_each_second(start_server: MakeServer, camera: C
     assert time.monotonic() - began < 4
 
 
-def test_segments_switch_on_a_key_frame_and_continue_each_other(
-    start_server: MakeServer, camera: Camera
-) -> None:
+def test_segments_switch_on_a_key_frame_and_continue_each_other(start_server: MakeServer, camera: Camera) -> None:
     server = start_server({_NAME: {"source": camera.url, "record": True, "recordSegmentDuration": "2s"}})
     first, second, third = (Segment(file) for file in server.wait_files(_NAME, 3)[:3])
     assert [s.mtxi.number for s in (first, second, third)] == [0, 1, 2]
@@ -264,9 +260,7 @@ def test_a_full_disk_leaves_torn_files_and_recording_returns_with_the_space(
     assert server.path(_NAME)["inboundBytes"] > before, "live goes on"
     assert Segment(first).parts, "what was whole stays whole"
     ballast.unlink()
-    last = wait_for(
-        lambda: file if Segment(file := server.files(_NAME)[-1]).parts and file != first else None, 15
-    )
+    last = wait_for(lambda: file if Segment(file := server.files(_NAME)[-1]).parts and file != first else None, 15)
     assert Segment(last).mtxi.number == 0
     assert Segment(last).mtxi.stream_id != Segment(first).mtxi.stream_id
 
@@ -285,8 +279,4 @@ def _fill(disk: Path) -> Path:
 def _wait_retry(server: Server, first: Path) -> None:
     """The recorder tries again every two seconds and a part, and leaves a file each time it can make one."""
     wait_for(lambda: sum("no space left" in line for line in server.lines) >= 2, 15)
-    assert all(
-        not Segment(file).parts
-        for file in server.files(_NAME)
-        if file != first and file.stat().st_size < 1000
-    )
+    assert all(not Segment(file).parts for file in server.files(_NAME) if file != first and file.stat().st_size < 1000)

@@ -21,9 +21,7 @@ def test_a_bad_file_ends_the_running_process_with_0(start_server: MakeServer) ->
     assert server.said("nope")
 
 
-def test_a_path_is_added_and_another_removed_without_a_restart(
-    start_server: MakeServer, camera: Camera
-) -> None:
+def test_a_path_is_added_and_another_removed_without_a_restart(start_server: MakeServer, camera: Camera) -> None:
     server = start_server({"stays": {"source": camera.url}, "goes": {"source": camera.url}})
     before = server.wait_available("stays")
     server.wait_available("goes")
@@ -69,9 +67,7 @@ def test_another_key_dials_the_camera_again(start_server: MakeServer, camera: Ca
     wait_for(lambda: (server.path("cam").get("availableTime") or "") > before["availableTime"])
 
 
-def test_one_patch_stops_every_recording_and_touches_no_camera(
-    start_server: MakeServer, camera: Camera
-) -> None:
+def test_one_patch_stops_every_recording_and_touches_no_camera(start_server: MakeServer, camera: Camera) -> None:
     names = ("one", "two", "three")
     server = start_server({name: {"source": camera.url} for name in names})
     server.config["pathDefaults"]["record"] = True
@@ -83,9 +79,7 @@ def test_one_patch_stops_every_recording_and_touches_no_camera(
     wait_for(lambda: sum("recording stopped" in line for line in server.lines) == len(names), 5)
     sizes = [file.stat().st_size for name in names for file in server.files(name)]
     assert {name: server.path(name)["availableTime"] for name in names} == before
-    assert holds_for(
-        lambda: [file.stat().st_size for name in names for file in server.files(name)] == sizes, 1.5
-    )
+    assert holds_for(lambda: [file.stat().st_size for name in names for file in server.files(name)] == sizes, 1.5)
     assert server.api("/v3/config/paths/get/one").json["record"] is False
 
 
@@ -118,9 +112,7 @@ def test_a_write_within_a_second_after_a_reload_is_missed(start_server: MakeServ
     wait_for(lambda: server.path("second"))
 
 
-def test_a_change_of_hls_keys_leaves_cameras_and_recordings_alone(
-    start_server: MakeServer, camera: Camera
-) -> None:
+def test_a_change_of_hls_keys_leaves_cameras_and_recordings_alone(start_server: MakeServer, camera: Camera) -> None:
     server = start_server({"cam": {"source": camera.url, "record": True}})
     before = server.wait_available("cam")
     server.wait_files("cam", 1)

@@ -30,7 +30,7 @@ async def child(
             stdout=output,
             stderr=output,
             env=env,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call, nothing that could deadlock
+            preexec_fn=die_with_parent,
         )
     try:
         yield process

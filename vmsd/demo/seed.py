@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,17 +43,28 @@ async def _city(cities: CityList) -> City:
 
 
 async def _people(accounts: Accounts, city: City, kept: Path) -> tuple[Person, ...]:
-    if kept.exists():
-        return tuple(Person(**one) for one in json.loads(kept.read_text("utf-8")))
+    known = await asyncio.to_thread(_load, kept)
+    if known:
+        return known
     people = new_people()
     for person in people:
         role = Role(person.role)
         await accounts.add_person(
             person.name, person.password, role, None if role == Role.SUPERADMIN else city.id
         )
-    with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump([person.shown() for person in people], file)
+    await asyncio.to_thread(_save, kept, people)
     return people
+
+
+def _load(kept: Path) -> tuple[Person, ...]:
+    if not kept.exists():
+        return ()
+    return tuple(Person(**one) for one in json.loads(kept.read_text("utf-8")))
+
+
+def _save(kept: Path, people: Sequence[Person]) -> None:
+    kept.touch(mode=0o600)
+    kept.write_text(json.dumps([person.shown() for person in people]), "utf-8")
 
 
 async def _camera(

@@ -21,7 +21,7 @@ from vmsd.clock import Clock
 from vmsd.config import Settings, load_settings
 from vmsd.demo.children import child
 from vmsd.demo.media_server import MediaServer, find_media_server
-from vmsd.demo.plan import CITY, DemoCamera, cameras, free_ports, settings_text
+from vmsd.demo.plan import DemoCamera, cameras, free_ports, settings_text
 from vmsd.errors import BadSetting
 
 RunDaemon = Callable[[Settings, Callable[[str], None]], Awaitable[None]]
@@ -61,10 +61,9 @@ def new_people() -> tuple[Person, ...]:
 
 
 async def run_site(
-    data: Path, *, port: int | None, count: int, fresh: bool, clock: Clock, seed: Seed, run: RunDaemon
+    data: Path, *, port: int | None, count: int, clock: Clock, seed: Seed, run: RunDaemon
 ) -> None:
-    """Everything, until interrupted. `data` of an earlier demo is used again unless `fresh`."""
-    _prepare(data, fresh=fresh)
+    """Everything, until interrupted; `prepare` has made `data` ready."""
     settings_file = data / "vmsd.toml"
     settings_file.write_text(settings_text(data, free_ports(port)), "utf-8")
     settings = load_settings(settings_file)
@@ -81,7 +80,8 @@ async def run_site(
         await _run_daemon(run, settings, seeded, server, data, clock)
 
 
-def _prepare(data: Path, *, fresh: bool) -> None:
+def prepare(data: Path, *, fresh: bool) -> None:
+    """The demo's folder: the one of an earlier demo is used again unless `fresh`, which empties it."""
     if fresh and data.exists():
         if not (data / "vmsd.toml").exists() and any(data.iterdir()):
             raise BadSetting(f"{data} is not a demo's folder; --fresh will not empty it")

@@ -95,7 +95,8 @@ def _kept(file: Path, make: Callable[[], bytes]) -> bytes:
         return file.read_bytes()
     content = make()
     temporary = file.with_name(f".{file.name}.new")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as new:
+    temporary.touch(mode=0o600)
+    with temporary.open("wb") as new:
         new.write(content)
         new.flush()
         os.fsync(new.fileno())

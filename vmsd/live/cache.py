@@ -6,19 +6,15 @@ import asyncio
 import io
 import os
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from aiohttp import web
+
+from vmsd.clock import Clock
 from vmsd.errors import TooMany, VmsdError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
-    from aiohttp import web
-
-    from vmsd.clock import Clock
-    from vmsd.live.playlist import Playlist
+from vmsd.live.playlist import Playlist
 
 Key = tuple[str, str]  # path, file
 
@@ -71,9 +67,7 @@ class Body:
             return bytes(self._small[start:stop])
         return os.pread(self.file.fileno(), stop - start, start)
 
-    async def send(
-        self, transport: asyncio.Transport, response: web.StreamResponse, start: int, size: int
-    ) -> None:
+    async def send(self, transport: asyncio.Transport, response: web.StreamResponse, start: int, size: int) -> None:
         """Write a part into a response whose headers are written; waits for the reader, without end.
 
         The kernel moves the bytes of a file. Under TLS they go in views, one at a time per reader.

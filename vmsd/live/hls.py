@@ -7,24 +7,22 @@ import re
 import socket
 import struct
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 from aiohttp import hdrs, web
 from yarl import URL
 
+from vmsd.clock import Clock
 from vmsd.errors import MediaServerAway, NotFound, TooMany
 from vmsd.live.cache import Body, Cache, CachedObject
-from vmsd.live.playlist import INDEX, Kind, Playlist, content_type_of, kind_of, parse
+from vmsd.live.playlist import INDEX, Kind, Playlist, headers_of, kind_of, parse
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from vmsd.clock import Clock
-
+_REFUSED = "MediaMTX does not accept the secret for HLS."
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
@@ -68,9 +66,11 @@ class NewestSegment(NamedTuple):
     init: bytes
     segment: bytes
     file: str
+    wall_ms: int | None
+    """When the segment begins, by MediaMTX's clock."""
 
 
-class _SessionGone(Exception):  # noqa: N818 - a turn in a conversation, not a failure
+class _SessionGone(Exception):
     """MediaMTX has no CDN session for this path: its restart or 30 s of silence ended it."""
 
 
@@ -127,10 +127,11 @@ class HlsProxy:
     async def newest(self, path: str) -> NewestSegment:
         """Fetch the newest whole video segment of a path, through the same cache as the viewers."""
         index = _playlist_of(await self.fetch(path, INDEX))
-        init_file, file = _playlist_of(await self.fetch(path, index.video)).newest
+        media = _playlist_of(await self.fetch(path, index.video))
+        init_file, file = media.newest
         init = await self.fetch(path, init_file)
         segment = await self.fetch(path, file)
-        return NewestSegment(init.body.read(), segment.body.read(), file)
+        return NewestSegment(init.body.read(), segment.body.read(), file, media.newest_ms)
 
     def _enter(self, viewer: str) -> None:
         if self._in_flight >= self._limits.requests:
@@ -161,7 +162,7 @@ class HlsProxy:
             return await self._download(path, file, kind)
         except _SessionGone:
             if kind is Kind.INDEX:
-                raise MediaServerAway("MediaMTX does not accept the secret for HLS.") from None
+                raise MediaServerAway(_REFUSED) from None
         self._cache.drop_playlists(path)
         await self.fetch(path, INDEX)
         try:
@@ -185,14 +186,12 @@ class HlsProxy:
 
     async def _read(self, answer: aiohttp.ClientResponse, kind: Kind) -> Body:
         limit = self._limits.playlist_bytes if kind.is_playlist else self._limits.object_bytes
-        if (answer.content_length or 0) > limit:
-            raise MediaServerAway("MediaMTX answered with more than any file of a stream can hold.")
         body = Body(self._cache.memory)
         with ExitStack() as unfinished:
-            # The error of a broken answer lives on in a cycle until the garbage is collected; the bytes must not.
+            # The error of a broken answer lives on in a cycle until garbage is collected; the bytes must not.
             unfinished.callback(body.close)
             async for chunk in answer.content.iter_any():
-                if body.size + len(chunk) > limit:
+                if max(body.size + len(chunk), answer.content_length or 0) > limit:
                     raise MediaServerAway("MediaMTX answered with more than any file of a stream can hold.")
                 self._cache.make_room(len(chunk))
                 body.append(chunk)
@@ -204,7 +203,7 @@ class HlsProxy:
         now = self._clock.monotonic()
         fresh_s = self._fresh_s(kind, playlist)
         kept_s = max(fresh_s, self._limits.segment_kept_s)
-        return CachedObject(body, _headers(file, playlist), now + fresh_s, now + kept_s, playlist)
+        return CachedObject(body, headers_of(file), now + fresh_s, now + kept_s, playlist)
 
     def _fresh_s(self, kind: Kind, playlist: Playlist | None) -> float:
         if kind is Kind.INDEX:
@@ -256,6 +255,8 @@ def _judge(status: int) -> None:
         raise _SessionGone
     if status in (web.HTTPNotFound.status_code, web.HTTPInternalServerError.status_code):
         raise NotFound("The camera has no signal.")
+    if status == web.HTTPFound.status_code:
+        raise MediaServerAway(_REFUSED)
     raise MediaServerAway(f"MediaMTX answered with the unexpected status {status}.")
 
 
@@ -263,18 +264,6 @@ def _playlist_of(found: CachedObject) -> Playlist:
     if found.playlist is None:
         raise NotFound("There is no such playlist.")
     return found.playlist
-
-
-def _headers(file: str, playlist: Playlist | None) -> Mapping[str, str]:
-    """Make the headers of every answer with this file."""
-    if playlist is not None:
-        return {hdrs.CONTENT_TYPE: content_type_of(file), hdrs.CACHE_CONTROL: "no-store"}
-    return {
-        hdrs.CONTENT_TYPE: content_type_of(file),
-        # The name of a segment never comes back with other bytes, even after a restart of MediaMTX.
-        hdrs.CACHE_CONTROL: "private, max-age=3600, immutable",
-        hdrs.ACCEPT_RANGES: "bytes",
-    }
 
 
 class _Part(NamedTuple):

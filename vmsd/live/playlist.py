@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from vmsd.clock import parse_rfc3339
 from vmsd.errors import MediaServerAway, NotFound
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 INDEX = "index.m3u8"
 
@@ -36,6 +34,7 @@ _NAME = re.compile(
 )
 # A line that is no tag, or the URI of EXT-X-MAP, EXT-X-MEDIA and their like.
 _URI = re.compile(rb'^[^#\s][^\r\n]*|(?<=URI=")[^"\r\n]+', re.MULTILINE)
+_DATE = re.compile(rb"^#EXT-X-PROGRAM-DATE-TIME:(\S+)", re.MULTILINE)
 _MAP = re.compile(rb'^#EXT-X-MAP:[^\r\n]*?URI="([^"\r\n?]+)', re.MULTILINE)
 _EXTINF = re.compile(rb"^#EXTINF:([0-9]{1,6}(?:\.[0-9]{1,9})?)", re.MULTILINE)
 
@@ -48,12 +47,17 @@ def kind_of(file: str) -> Kind:
     return Kind(match.lastgroup)
 
 
-def content_type_of(file: str) -> str:
+def headers_of(file: str) -> Mapping[str, str]:
+    """Say what every answer with a file of this name says of it."""
     if file.endswith(".m3u8"):
-        return "application/vnd.apple.mpegurl"
-    if file.endswith(".ts"):
-        return "video/mp2t"
-    return "audio/mp4" if "_audio" in file else "video/mp4"
+        return {"Content-Type": "application/vnd.apple.mpegurl", "Cache-Control": "no-store"}
+    mp4 = "audio/mp4" if "_audio" in file else "video/mp4"
+    return {
+        "Content-Type": "video/mp2t" if file.endswith(".ts") else mp4,
+        # The name of a segment never comes back with other bytes, even after a restart of MediaMTX.
+        "Cache-Control": "private, max-age=3600, immutable",
+        "Accept-Ranges": "bytes",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Playlist:
     files: tuple[str, ...]
     init: str | None
     last_segment_s: float | None
+    newest_ms: int | None
+    """Wall time at which the newest segment begins, where the playlist says so."""
 
     def render(self, query: Mapping[str, str]) -> bytes:
         """Put `query` behind each URI."""
@@ -102,12 +108,21 @@ def parse(body: bytes) -> Playlist:
         if body[match.start() - 1 : match.start()] != b'"':
             files.append(name)
     pieces.append(body[done:])
-    return Playlist(tuple(pieces), tuple(files), _init_of(body), _last_duration_s(body))
+    return Playlist(tuple(pieces), tuple(files), _init_of(body), _last_duration_s(body), _newest_ms(body))
 
 
 def _init_of(body: bytes) -> str | None:
     match = _MAP.search(body)
     return match[1].decode("ascii", "replace") if match else None
+
+
+def _newest_ms(body: bytes) -> int | None:
+    """MediaMTX dates its last segments; the last date is the newest segment's."""
+    dates = _DATE.findall(body)
+    try:
+        return parse_rfc3339(dates[-1].decode("ascii")) if dates else None
+    except ValueError:
+        return None
 
 
 def _last_duration_s(body: bytes) -> float | None:

@@ -51,7 +51,10 @@ class Accounts:
     async def log_in(self, name: str, password: str) -> LoggedIn:
         """A new session; `NotLoggedIn` says the same for a wrong name and a wrong password."""
         person = await self._people.find(name)
-        if not await self._passwords.matches(person.password_hash if person else None, password) or person is None:
+        if (
+            not await self._passwords.matches(person.password_hash if person else None, password)
+            or person is None
+        ):
             log.warning("login.refused")
             raise NotLoggedIn("wrong name or password")
         token = secrets.token_urlsafe(32)

@@ -12,8 +12,7 @@ SET = SystemSql(
 
 
 class Meta:
-    """Keys in use: `volume_uuid` (the recordings volume that belongs here), `last_known_ms` (newest time seen
-    while the clock was trusted)."""
+    """Each part that keeps a fact here owns its key."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

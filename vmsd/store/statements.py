@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class CitySql(str):
@@ -14,7 +14,7 @@ class CitySql(str):
     __slots__ = ()
     registered: ClassVar[list[CitySql]] = []
 
-    def __new__(cls, text: str) -> CitySql:
+    def __new__(cls, text: str) -> Self:
         if ":city_id" not in text:
             raise ValueError(f"a city's statement must be bound to :city_id, this one is not: {text}")
         statement = super().__new__(cls, text)
@@ -28,7 +28,7 @@ class SystemSql(str):
     __slots__ = ()
     registered: ClassVar[list[SystemSql]] = []
 
-    def __new__(cls, text: str) -> SystemSql:
+    def __new__(cls, text: str) -> Self:
         statement = super().__new__(cls, text)
         cls.registered.append(statement)
         return statement

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import av
 
 from vmsd.errors import SourceFailed
 from vmsd.video.facts import SourceFacts
+from vmsd.video.still import MOST_PIXELS
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
+    from av.video.codeccontext import VideoCodecContext
 
     from vmsd.clock import Clock
 
@@ -80,11 +82,13 @@ class _Watch:
     keyframes: list[int] = field(default_factory=list)  # numbers of pictures
     shown_s: list[float] = field(default_factory=list)
     octets: int = 0
+    has_picture: bool = False  # a keyframe was decoded: no noise looks like that
     reordered: bool = False
 
     def add(self, packet: Packet[Stream]) -> None:
         if packet.is_keyframe:
             self.keyframes.append(self.pictures)
+            self.has_picture = self.has_picture or _can_decode(packet)
         self.pictures += 1
         if packet.pts is not None:
             shown_s = float(packet.pts * packet.time_base)
@@ -116,6 +120,18 @@ class _Watch:
         return len(self.keyframes) >= _ENOUGH_KEYFRAMES and self.span_s >= _ENOUGH_S
 
 
+def _can_decode(packet: Packet[Stream]) -> bool:
+    stream = packet.stream.codec_context
+    context = cast("VideoCodecContext", av.CodecContext.create(stream.name, "r"))
+    context.extradata = stream.extradata
+    context.thread_count = 1
+    context.options = {"err_detect": "explode", "max_pixels": str(MOST_PIXELS)}
+    try:
+        return bool(context.decode(packet) or context.decode(None))
+    except (av.FFmpegError, ValueError):
+        return False
+
+
 def _watch(container: InputContainer, end: float, clock: Clock) -> SourceFacts:
     if not container.streams.video:
         raise SourceFailed("unsupported_codec", "the source sends no video that can be read")
@@ -131,7 +147,8 @@ def _watch(container: InputContainer, end: float, clock: Clock) -> SourceFacts:
         if not seen.pictures:
             raise
     size = container.streams.video[0].codec_context.width
-    if not size or (not seen.keyframes and seen.fps is None):
+    is_noise = not seen.has_picture if seen.keyframes else seen.fps is None
+    if not size or is_noise:
         raise SourceFailed("not_a_camera", "what the source sends is not video")
     return _facts(container, seen)
 

@@ -18,7 +18,7 @@ _DECODERS = {
     "h264": "h264", "h265": "hevc", "av1": "av1", "vp9": "vp9", "mjpeg": "mjpeg",
     "mpeg4": "mpeg4", "mpeg2": "mpeg2video", "mpeg1": "mpeg1video",
 }  # fmt: skip
-_MOST_PIXELS = 8192 * 4320
+MOST_PIXELS = 8192 * 4320
 _LEAST_WIDTH, _MOST_WIDTH = 16, 8192
 _QUALITY = "5"  # of mjpeg: 2 best, 31 worst
 _LUMA_STEP = 11  # rows and columns between the dots that are averaged
@@ -39,7 +39,7 @@ def _decode(codec: str, extradata: bytes, data: bytes) -> VideoFrame:
     context = cast("VideoCodecContext", av.CodecContext.create(_DECODERS[codec], "r"))
     context.extradata = extradata or None
     context.thread_count = 1
-    context.options = {"max_pixels": str(_MOST_PIXELS)}
+    context.options = {"max_pixels": str(MOST_PIXELS)}
     frames = context.decode(av.Packet(data)) or context.decode(None)
     if not frames:
         raise BadMedia("the keyframe holds no picture")

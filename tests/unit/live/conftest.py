@@ -1,4 +1,4 @@
-"""An origin that keeps MediaMTX's rules for a CDN, a door in front of the proxy, and a clock moved by hand."""
+"""An origin that keeps MediaMTX's rules for a CDN, a door before the proxy, a clock moved by hand."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ from collections import Counter
 import aiohttp
 import pytest
 from aiohttp import web
+
 from vmsd.errors import MediaServerAway, NotFound, TooMany
 from vmsd.live.hls import HlsLimits, HlsProxy
 
@@ -100,9 +101,7 @@ class Origin:
         ]
         if file not in known:
             return web.Response(status=404, text="404 page not found")
-        return await self.send(
-            request, b"init of " + file.encode() if "init" in file else self.bytes_of(file)
-        )
+        return await self.send(request, b"init of " + file.encode() if "init" in file else self.bytes_of(file))
 
     async def send(self, request, body):
         response = web.StreamResponse()
@@ -134,7 +133,7 @@ class Site:
     async def settled(self, fact, deadline_s=5.0):
         """Waits until `fact()` holds."""
         async with asyncio.timeout(deadline_s):
-            while not fact():
+            while not fact():  # noqa: ASYNC110 - the facts are other people's, they set no event
                 await asyncio.sleep(0.01)
 
 

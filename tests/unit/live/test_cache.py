@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from vmsd.errors import MediaServerAway, NotFound, TooMany
 from vmsd.live.cache import SMALL_BYTES, Body, Cache, CachedObject
 

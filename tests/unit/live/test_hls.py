@@ -1,17 +1,19 @@
 """The proxy between real sockets: an origin with MediaMTX's CDN rules behind it, viewers before it."""
 
 import asyncio
-import datetime
+import datetime as dt
 import ipaddress
 import logging
 import socket
 import ssl
+from pathlib import Path
 
 import aiohttp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from vmsd.errors import MediaServerAway, NotFound
 
 PATH = "city/camera"
@@ -230,9 +232,7 @@ async def test_a_camera_without_signal_is_404_and_no_error(site, viewer, caplog)
     assert not errors_of(caplog)
 
 
-@pytest.mark.parametrize(
-    ("status", "seen"), [(404, 404), (500, 404), (302, 503), (401, 503), (502, 503), (204, 503)]
-)
+@pytest.mark.parametrize(("status", "seen"), [(404, 404), (500, 404), (302, 503), (401, 503), (502, 503), (204, 503)])
 async def test_each_answer_of_the_origin_has_its_meaning(site, viewer, status, seen):
     site.origin.status["index.m3u8"] = status
     assert (await get(viewer, site, "index.m3u8"))[0] == seen
@@ -365,6 +365,11 @@ async def connect_slowly(site, file):
     return slow
 
 
+async def read_to_the_end(connection):
+    while await asyncio.get_running_loop().sock_recv(connection, 1 << 20):
+        pass
+
+
 async def test_a_slow_viewer_is_dropped_while_the_others_finish(sites, viewer, caplog):
     site = await sites(slow_grace_s=0.3, slow_bytes_per_s=1_000_000_000)
     site.origin.segment_bytes = 20_000_000
@@ -376,10 +381,9 @@ async def test_a_slow_viewer_is_dropped_while_the_others_finish(sites, viewer, c
     status, body = await get(viewer, site, file)
     assert (status, len(body)) == (200, 20_000_000)
     await site.settled(lambda: site.proxy.stats().in_flight == 0)
-    with pytest.raises(ConnectionResetError):
-        async with asyncio.timeout(5):
-            while await asyncio.get_running_loop().sock_recv(slow, 1 << 20):
-                pass
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectionResetError):
+            await read_to_the_end(slow)
     slow.close()
     assert not errors_of(caplog)
 
@@ -400,8 +404,7 @@ async def test_slow_viewers_cost_no_copies_of_the_body(sites, viewer):
 
 
 def resident_bytes():
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 async def test_a_viewer_who_leaves_in_mid_body_is_no_error(site, viewer, caplog):
@@ -421,8 +424,7 @@ async def test_one_viewer_has_a_limit_that_others_do_not_feel(sites, viewer):
     await get(viewer, site, "index.m3u8")
     site.origin.hold = asyncio.Event()
     waiting = [
-        asyncio.create_task(get(viewer, site, site.origin.segment(4), headers={"X-Viewer": "greedy"}))
-        for _ in range(3)
+        asyncio.create_task(get(viewer, site, site.origin.segment(4), headers={"X-Viewer": "greedy"})) for _ in range(3)
     ]
     await site.settled(lambda: site.proxy.stats().in_flight == 3)
     assert (await get(viewer, site, "index.m3u8", headers={"X-Viewer": "greedy"}))[0] == 429
@@ -454,7 +456,7 @@ async def test_all_viewers_together_have_a_limit(sites, viewer):
 def certificate(tmp_path_factory):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "box")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     signed = (
         x509.CertificateBuilder()
@@ -462,8 +464,8 @@ def certificate(tmp_path_factory):
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(alternative, critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -483,9 +485,7 @@ async def test_over_tls_the_same_bytes_arrive(sites, certificate):
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=certificate))
     async with aiohttp.ClientSession(connector=connector) as viewer:
         assert (await read_along(viewer, site))[1] == site.origin.bytes_of(site.origin.segment(4))
-        async with viewer.get(
-            site.address(site.origin.segment(4)), headers={"Range": "bytes=7-2000000"}
-        ) as part:
+        async with viewer.get(site.address(site.origin.segment(4)), headers={"Range": "bytes=7-2000000"}) as part:
             assert await part.read() == site.origin.bytes_of(site.origin.segment(4))[7:2_000_001]
 
 

@@ -1,6 +1,7 @@
 """Names and playlists as MediaMTX 1.20 writes them."""
 
 import pytest
+
 from vmsd.errors import MediaServerAway, NotFound
 from vmsd.live.playlist import Kind, kind_of, parse
 
@@ -106,6 +107,13 @@ def test_the_newest_segment_is_the_last_one_with_its_init():
     playlist = parse(MEDIA)
     assert playlist.newest == ("0123456789ab_video1_init.mp4", "0123456789ab_video1_seg8.mp4")
     assert playlist.last_segment_s == 1.5
+
+
+def test_the_newest_segment_has_the_last_date_or_none():
+    dated = MEDIA.replace(b"#EXTINF:1.5", b"#EXT-X-PROGRAM-DATE-TIME:2026-11-21T10:00:04.250Z\n#EXTINF:1.5")
+    assert parse(dated).newest_ms == 1_795_255_204_250
+    assert parse(MEDIA.replace(b"2026-11-21T10:00:00.000Z", b"yesterday")).newest_ms is None
+    assert parse(INDEX).newest_ms is None
 
 
 def test_the_picture_of_an_index_is_found_and_sound_alone_has_none():

@@ -17,7 +17,7 @@ from vmsd.model.segment import segment_file_name
 from vmsd.services.clock_trust import Timekeeper
 from vmsd.services.index import RecordingIndex
 from vmsd.services.segment_files import SegmentFiles
-from vmsd.services.storage import DiskWatch
+from vmsd.services.storage import BreakerState, DiskWatch
 from vmsd.store.cities import Cities
 from vmsd.store.database import Database, open_database
 from vmsd.store.system import CameraFolder, System
@@ -122,6 +122,7 @@ class Box:
     async def start(self) -> None:
         await self.watch.settle(self.database)
         await self.watch.look()
+        self.watch.breaker = BreakerState(open=False, reason=None, since_ms=0)
         self.keeper.look()
 
     @property

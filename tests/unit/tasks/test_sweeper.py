@@ -182,7 +182,7 @@ async def test_by_space_an_untrusted_clock_does_not_matter(box: Box, monkeypatch
     await fill(box, camera, starts)
     full_until(monkeypatch, box, box.settings.recordings_dir, 11)
     monkeypatch.setattr("vmsd.tasks.sweeper.enough", lambda oldest, _lacking: oldest[:2])
-    sweeper = box.sweeper(sweep_used=0.948)
+    sweeper = box.sweeper(sweep_used=0.9485)
     box.clock.wall += 56 * 365 * DAY_MS
     await sweeper.once()
     assert list(await box.rows(camera))[:-1] == starts[2:]

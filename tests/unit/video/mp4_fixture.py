@@ -39,9 +39,7 @@ def mtxi(number: int = 0, dts_ns: int = 0, ntp_ns: int = EPOCH_MS * 1_000_000) -
     return full(b"mtxi", 0, 0, STREAM_ID, struct.pack(">Qqq", number, dts_ns, ntp_ns))
 
 
-def video_trak(
-    width: int, height: int, config: bytes, entry: bytes = b"avc1", record: bytes = b"avcC"
-) -> bytes:
+def video_trak(width: int, height: int, config: bytes, entry: bytes = b"avc1", record: bytes = b"avcC") -> bytes:
     visual = bytes(24) + struct.pack(">HH", width, height) + bytes(50)
     return trak(1, b"vide", TIMESCALE, box(entry, visual, box(record, config)))
 
@@ -115,9 +113,7 @@ def _traf(track: int, start: int, run: list[Sample], data_offset: int) -> bytes:
 
 
 @lru_cache(maxsize=8)
-def pictures(
-    count: int = 40, width: int = 320, height: int = 240
-) -> tuple[tuple[bytes, ...], tuple[AccessUnit, ...]]:
+def pictures(count: int = 40, width: int = 320, height: int = 240) -> tuple[tuple[bytes, ...], tuple[AccessUnit, ...]]:
     """(parameter sets, access units) of a 10 fps camera with a keyframe each second."""
     encoder = VideoEncoder(VideoSpec(width, height, fps=10, gop_s=1), "Fixture", UTC)
     units = [unit for index in range(count) for unit in encoder.encode(index, EPOCH_MS + index * 100)]

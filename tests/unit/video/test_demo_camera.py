@@ -48,9 +48,7 @@ def watch(url: str, pictures: int) -> list[tuple[int, int]]:
         return [read_strip(*luma(next(frames))) for _ in range(pictures)]
 
 
-def painted(
-    width: int, height: int, frame: int = 123_456, epoch_ms: int = 1_795_258_714_171
-) -> av.VideoFrame:
+def painted(width: int, height: int, frame: int = 123_456, epoch_ms: int = 1_795_258_714_171) -> av.VideoFrame:
     picture = av.VideoFrame(width, height, "gray")
     stride = picture.planes[0].line_size
     picture.planes[0].update(Painter("Portão Ação", width, height, stride).paint(frame, epoch_ms))

@@ -46,9 +46,7 @@ def test_truncations_are_survived(length: int):
     _read_everything(_WHOLE.data[:length])
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, len(_WHOLE.head) + 900), st.integers(0, 255)), min_size=1, max_size=12)
-)
+@given(st.lists(st.tuples(st.integers(0, len(_WHOLE.head) + 900), st.integers(0, 255)), min_size=1, max_size=12))
 @_SETTINGS
 def test_flipped_bytes_are_survived(flips: list[tuple[int, int]]):
     data = bytearray(_WHOLE.data)

@@ -54,9 +54,7 @@ async def cause_of(url: str, *credentials: str, deadline_s: float = 5) -> str:
     return failed.value.cause
 
 
-@pytest.mark.parametrize(
-    "schemes", [("md5",), ("sha-256",), ("basic",), ("md5", "basic"), ("md5", "sha-256")]
-)
+@pytest.mark.parametrize("schemes", [("md5",), ("sha-256",), ("basic",), ("md5", "basic"), ("md5", "sha-256")])
 async def test_every_kind_of_challenge_is_answered(schemes):
     async with camera(username="admin", password="p@ss:w/1 é", schemes=schemes) as served:
         url = served.url().replace(served.url().split("@")[0].removeprefix("rtsp://") + "@", "")

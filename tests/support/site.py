@@ -1,0 +1,234 @@
+"""A whole site for a test: cameras, a media server and the daemon, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+
+from tests.support.processes import Process, until
+from vmsd.demo.media_server import MediaServer, find_media_server
+from vmsd.demo.plan import Ports, free_ports
+
+VMSD = (sys.executable, "-m", "vmsd")
+SMALL = ("--size", "320x240", "--fps", "10", "--gop-s", "1", "--bitrate-k", "200")
+
+
+def media_server() -> MediaServer:
+    """The real MediaMTX where there is one; `VMSD_TEST_MEDIAMTX=standin` asks for the stand-in."""
+    if os.environ.get("VMSD_TEST_MEDIAMTX") == "standin":
+        os.environ["MEDIAMTX_BINARY"] = ""
+        from vmsd.assets import mediamtx_dir
+
+        return MediaServer("standin", (sys.executable, str(mediamtx_dir() / "standin")))
+    return find_media_server()
+
+
+@dataclass
+class TestCamera:
+    """One generated RTSP camera; killed and started again on the same port."""
+
+    __test__ = False
+
+    name: str
+    folder: Path
+    arguments: tuple[str, ...]
+    port: int = 0
+    process: Process | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    async def start(self) -> Self:
+        log = self.folder / f"camera-{secrets.token_hex(4)}.log"
+        command = (sys.executable, "-m", "vmsd.demo.camera", "--port", self.port, "--name", self.name)
+        process = self.process = await Process.start(*command, *self.arguments, log=log)
+
+        async def ready() -> str:
+            assert process.running, process.output()
+            return process.output() if "}\n" in process.output() else ""
+
+        self.facts = json.loads((await until(ready, 20, "the camera starts")).splitlines()[0])
+        self.port = int(self.url.rpartition(":")[2].partition("/")[0])
+        return self
+
+    @property
+    def url(self) -> str:
+        return str(self.facts["url"])
+
+    async def kill(self) -> None:
+        assert self.process is not None
+        await self.process.end(signal.SIGKILL)
+
+
+class Site:
+    """Start it with `async with`; everything it started is gone afterwards."""
+
+    def __init__(self, folder: Path, **settings: dict[str, Any]) -> None:
+        self.folder = folder
+        self.ports: Ports = free_ports(None)
+        self.recordings = folder / "recordings"
+        self.config = folder / "vmsd.toml"
+        self.server = media_server()
+        self.vmsd: Process | None = None
+        self.mediamtx: Process | None = None
+        self.token = ""
+        self.city_id = ""
+        self.env: dict[str, str] = {}
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._http: aiohttp.ClientSession | None = None
+        self._cameras: list[TestCamera] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.http}"
+
+    async def __aenter__(self) -> Self:
+        self._http = await self._stack.enter_async_context(aiohttp.ClientSession())
+        self.recordings.mkdir(exist_ok=True)
+        self.write_config()
+        self.city_id = await self.command("city", "add", "Cidade de Teste", "--plan", "pro")
+        await self.command("user", "add", "admin", "--password", "uma senha de teste")
+        self.token = await self.command("token", "add", "admin")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for process in (self.vmsd, self.mediamtx, *(camera.process for camera in self._cameras)):
+            if process is not None and process.running:
+                await process.end(signal.SIGKILL)
+        await self._stack.aclose()
+
+    def write_config(self) -> None:
+        sections: dict[str, dict[str, Any]] = {
+            "http": {"port": self.ports.http},
+            "mediamtx": {
+                "api_port": self.ports.api,
+                "metrics_port": self.ports.metrics,
+                "hls_port": self.ports.hls,
+                "rtsp_port": self.ports.rtsp,
+                "rtmp_port": self.ports.rtmp,
+                "rtmp_host": "127.0.0.1",
+                "segment_s": 10,
+                "hls_segment_s": 1,
+            },
+            "cameras": {"networks": ["127.0.0.0/8"]},
+            "disk": {"ballast_bytes": 0, "headroom_bytes": 0, "headroom_hours": 0, "breaker_used": 0.99,
+                     "breaker_closes_used": 0.98, "sweep_used": 0.98},
+        }  # fmt: skip
+        for name, values in self._settings.items():
+            sections.setdefault(name, {}).update(values)
+        lines = [
+            f'data_dir = "{self.folder}/data"',
+            f'recordings_dir = "{self.recordings}"',
+            f'runtime_dir = "{self.folder}/run"',
+        ]
+        for name, values in sections.items():
+            lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+        self.config.write_text("\n".join(lines), "utf-8")
+
+    async def command(self, *words: str, expect: int = 0) -> str:
+        """Run a `vmsd` command to its end; its last line of output."""
+        log = self.folder / f"command-{secrets.token_hex(4)}.log"
+        process = await Process.start(*VMSD, *words, "--config", self.config, log=log, env=self.env)
+        code = await process.wait(30)
+        assert code == expect, f"vmsd {' '.join(words)} ended with {code}: {process.output()}"
+        return (process.output().strip().splitlines() or [""])[-1]
+
+    async def start(self) -> Self:
+        """MediaMTX and the daemon, until the site says it is healthy."""
+        await self.command("render-mediamtx", "--out", str(self.folder / "run" / "mediamtx.yml"))
+        await self.start_mediamtx()
+        await self.start_vmsd()
+        return self
+
+    async def start_mediamtx(self) -> None:
+        file = self.folder / "run" / "mediamtx.yml"
+        self.mediamtx = await Process.start(
+            *self.server.command, file, log=self.folder / "mediamtx.log", env={"TZ": "UTC"} | self.env
+        )
+
+    async def start_vmsd(self, *, healthy: bool = True) -> None:
+        command = (*VMSD, "run", "--config", self.config)
+        self.vmsd = await Process.start(*command, log=self.folder / "vmsd.log", env=self.env)
+        await until(self.answers, 20, "vmsd answers")
+        if healthy:
+            await until(self.is_healthy, 30, "the site is healthy")
+
+    async def answers(self) -> bool:
+        assert self.vmsd is not None
+        assert self.vmsd.running, self.vmsd.output()
+        return await self.health() is not None
+
+    async def is_healthy(self) -> bool:
+        health = await self.health()
+        return health is not None and health["status"] == "healthy"
+
+    async def health(self) -> dict[str, Any] | None:
+        try:
+            status, body = await self.ask("GET", "/health", token="")
+        except aiohttp.ClientError:
+            return None
+        return body if status == 200 else None
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
+    ) -> tuple[int, Any]:
+        """Status and decoded body; `token` "" asks without one."""
+        assert self._http is not None
+        token = self.token if token is None else token
+        sent = {"X-City-ID": self.city_id} | ({"Authorization": f"Bearer {token}"} if token else {})
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        timeout = aiohttp.ClientTimeout(total=20)
+        async with self._http.request(method, self.url + path, json=body, headers=sent, timeout=timeout) as answer:
+            raw = await answer.read()
+            is_json = "json" in answer.content_type
+            return answer.status, json.loads(raw) if is_json and raw else raw
+
+    async def get(self, path: str) -> Any:
+        """The body of an answer that must be 200."""
+        status, body = await self.ask("GET", path)
+        assert status == 200, (path, status, body)
+        return body
+
+    async def camera(self, name: str, *arguments: str) -> TestCamera:
+        """A running generated camera, not yet known to the site."""
+        camera = TestCamera(name, self.folder, arguments or SMALL)
+        self._cameras.append(camera)
+        return await camera.start()
+
+    async def add_camera(self, name: str, url: str, **fields: Any) -> str:
+        """Tell the site of a camera; its id."""
+        status, body = await self.ask("POST", "/api/v1/cameras", {"name": name, "source_url": url} | fields)
+        assert status == 201, body
+        return str(body["id"])
+
+    async def status(self, camera_id: str) -> dict[str, Any]:
+        answer: dict[str, Any] = await self.get(f"/api/v1/cameras/{camera_id}/status")
+        return answer
+
+    async def until_state(self, camera_id: str, state: str, within_s: float) -> dict[str, Any]:
+        async def reached() -> dict[str, Any] | None:
+            status = await self.status(camera_id)
+            return status if status["state"] == state else None
+
+        answer: dict[str, Any] = await until(reached, within_s, f"the camera is {state}")
+        return answer
+
+    async def until_recording(self, camera_id: str, within_s: float = 30) -> dict[str, Any]:
+        async def recording() -> dict[str, Any] | None:
+            status = await self.status(camera_id)
+            return status if status["recording"] else None
+
+        answer: dict[str, Any] = await until(recording, within_s, "bytes reach the disk")
+        return answer
+
+    def files(self, camera_id: str) -> list[Path]:
+        """The camera's segment files, oldest first."""
+        return sorted((self.recordings / self.city_id / camera_id).glob("*.mp4"))

@@ -1,0 +1,150 @@
+-- What the migrations add up to: made by `python -m tests.store.schema_dump`, kept true by a test.
+
+CREATE TABLE camera (
+    city_id INTEGER NOT NULL REFERENCES city (id),
+    id INTEGER NOT NULL,
+    public_id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    protocol TEXT NOT NULL CHECK (protocol IN ('rtsp', 'rtmp', 'http', 'p2p')),
+    vendor TEXT NOT NULL,
+    host TEXT NOT NULL,
+    channel INTEGER NOT NULL,
+    subtype INTEGER NOT NULL,
+    username TEXT NOT NULL,
+    secret BLOB,
+    tunnel TEXT NOT NULL,
+    tunnel_target TEXT NOT NULL,
+    recording_enabled INTEGER NOT NULL CHECK (recording_enabled IN (0, 1)),
+    recording_since_ms INTEGER NOT NULL,
+    retention_days INTEGER CHECK (retention_days > 0),
+    lat REAL,
+    lon REAL,
+    audio INTEGER NOT NULL CHECK (audio IN (0, 1)),
+    group_name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    removed_ms INTEGER,
+    PRIMARY KEY (city_id, id),
+    CHECK ((lat IS NULL) = (lon IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE camera_day (
+    city_id INTEGER NOT NULL,
+    camera_id INTEGER NOT NULL,
+    day INTEGER NOT NULL,
+    segments INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    PRIMARY KEY (city_id, camera_id, day),
+    FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE city (
+    id INTEGER PRIMARY KEY,
+    public_id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
+    plan TEXT NOT NULL CHECK (plan IN ('basic', 'pro', 'premium')),
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE person (
+    id INTEGER PRIMARY KEY,
+    public_id TEXT NOT NULL UNIQUE,
+    city_id INTEGER REFERENCES city (id),
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    role TEXT NOT NULL CHECK (role IN ('SUPERADMIN', 'GESTOR', 'USER')),
+    password_hash TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    CHECK ((role = 'SUPERADMIN') = (city_id IS NULL))
+) STRICT;
+
+CREATE TABLE purge (
+    city_id INTEGER NOT NULL,
+    camera_id INTEGER NOT NULL,
+    start_us INTEGER NOT NULL,
+    purged_ms INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    sha256 BLOB,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (city_id, camera_id, start_us, purged_ms),
+    FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE segment (
+    city_id INTEGER NOT NULL,
+    camera_id INTEGER NOT NULL,
+    start_us INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    valid_bytes INTEGER NOT NULL,
+    state INTEGER NOT NULL CHECK (state IN (0, 1, 2)),
+    flags INTEGER NOT NULL,
+    sha256 BLOB CHECK (length(sha256) = 32),
+    purge_reason TEXT,
+    PRIMARY KEY (city_id, camera_id, start_us),
+    FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE session (
+    token_hash BLOB PRIMARY KEY,
+    person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+    city_id INTEGER REFERENCES city (id),
+    created_ms INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE state_change (
+    city_id INTEGER NOT NULL,
+    camera_id INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    cause TEXT,
+    PRIMARY KEY (city_id, camera_id, at_ms),
+    FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE token (
+    token_hash BLOB PRIMARY KEY,
+    person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX segment_unhashed ON segment (city_id, camera_id, start_us) WHERE state = 1 AND sha256 IS NULL;
+
+CREATE INDEX segment_unsettled ON segment (state, city_id, camera_id, start_us) WHERE state <> 1;
+
+CREATE TRIGGER segment_added AFTER INSERT ON segment BEGIN
+    INSERT INTO camera_day (city_id, camera_id, day, segments, bytes, duration_ms)
+    VALUES (new.city_id, new.camera_id, new.start_us / 86400000000, 1, new.bytes, new.duration_ms)
+    ON CONFLICT DO UPDATE SET
+        segments = segments + 1,
+        bytes = bytes + excluded.bytes,
+        duration_ms = duration_ms + excluded.duration_ms;
+END;
+
+CREATE TRIGGER segment_dropped AFTER DELETE ON segment BEGIN
+    UPDATE camera_day SET
+        segments = segments - 1,
+        bytes = bytes - old.bytes,
+        duration_ms = duration_ms - old.duration_ms
+    WHERE city_id = old.city_id AND camera_id = old.camera_id AND day = old.start_us / 86400000000;
+    DELETE FROM camera_day
+    WHERE city_id = old.city_id AND camera_id = old.camera_id AND day = old.start_us / 86400000000
+        AND segments = 0;
+END;
+
+CREATE TRIGGER segment_grown AFTER UPDATE OF bytes, duration_ms ON segment BEGIN
+    UPDATE camera_day SET
+        bytes = bytes + new.bytes - old.bytes,
+        duration_ms = duration_ms + new.duration_ms - old.duration_ms
+    WHERE city_id = new.city_id AND camera_id = new.camera_id AND day = new.start_us / 86400000000;
+END;
