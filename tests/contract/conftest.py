@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract_camera import Camera
-from contract_server import Server
+
+from tests.contract.contract_camera import Camera
+from tests.contract.contract_server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,10 +9,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from contract_server import BASIC, PASSWORD, USER, request, wait_for
+
+from tests.contract.contract_server import BASIC, PASSWORD, USER, request, wait_for
 
 if TYPE_CHECKING:
-    from conftest import MakeServer
+    from tests.contract.conftest import MakeServer
 
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 _DEAD = {"source": "rtsp://127.0.0.1:1/none"}

@@ -8,12 +8,13 @@ import time
 from typing import TYPE_CHECKING
 
 import av
-from contract_server import BASIC, CDN, holds_for, wait_for
+
+from tests.contract.contract_server import BASIC, CDN, holds_for, wait_for
 
 if TYPE_CHECKING:
-    from conftest import MakeServer
-    from contract_camera import Camera
-    from contract_server import Server
+    from tests.contract.conftest import MakeServer
+    from tests.contract.contract_camera import Camera
+    from tests.contract.contract_server import Server
 
 _NAME = "0b6e2f5c-city/7f8e9d0c-camera"
 _INIT = re.compile(r'#EXT-X-MAP:URI="([0-9a-f]{12}_video1_init\.mp4)"')

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from contract_camera import Camera
-from contract_server import PASSWORD, USER, wait_for
+from tests.contract.contract_camera import Camera
+from tests.contract.contract_server import PASSWORD, USER, wait_for
 
 if TYPE_CHECKING:
-    from conftest import MakeServer
+    from tests.contract.conftest import MakeServer
 
 
 def test_a_live_camera_is_available_and_its_bytes_grow(start_server: MakeServer, camera: Camera) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import MakeServer
-    from contract_camera import Camera
+    from tests.contract.conftest import MakeServer
+    from tests.contract.contract_camera import Camera
 
 
 def test_the_version_is_the_pinned_one(command: list[str], kind: str) -> None:

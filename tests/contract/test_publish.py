@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import contract_pusher
 import pytest
-from contract_boxes import Segment
-from contract_pusher import Pusher
-from contract_server import BASIC, CDN, PASSWORD, USER, wait_for
+
+from tests.contract import contract_pusher
+from tests.contract.contract_boxes import Segment
+from tests.contract.contract_pusher import Pusher
+from tests.contract.contract_server import BASIC, CDN, PASSWORD, USER, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import MakeServer
-    from contract_server import Server
+    from tests.contract.conftest import MakeServer
+    from tests.contract.contract_server import Server
 
 _NAME = "city/push"
 _USERS = [

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 import av
 import pytest
-from contract_boxes import Segment
-from contract_camera import Camera
-from contract_server import wait_for
+
+from tests.contract.contract_boxes import Segment
+from tests.contract.contract_camera import Camera
+from tests.contract.contract_server import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conftest import MakeServer
-    from contract_server import Server
+    from tests.contract.conftest import MakeServer
+    from tests.contract.contract_server import Server
 
 _NAME = "0b6e2f5c-city/7f8e9d0c-camera"
 _FILE = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{6}\.mp4")

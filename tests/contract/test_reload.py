@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from contract_server import holds_for, wait_for
+from tests.contract.contract_server import holds_for, wait_for
 
 if TYPE_CHECKING:
-    from conftest import MakeServer
-    from contract_camera import Camera
+    from tests.contract.conftest import MakeServer
+    from tests.contract.contract_camera import Camera
 
 _PATCH = "/v3/config/pathdefaults/patch"
 
