@@ -14,7 +14,7 @@ class Pusher:
     """Pushes generated H.264 until told to stop, or until it is thrown out."""
 
     def __init__(self, url: str) -> None:
-        self.error: OSError | None = None
+        self.error: Exception | None = None
         self._url = url
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self.run, daemon=True)
@@ -31,7 +31,7 @@ class Pusher:
             kind = "flv" if self._url.startswith("rtmp") else "rtsp"
             with av.open(self._url, "w", format=kind, options={"rtsp_transport": "tcp"}, timeout=5) as container:
                 self._push(container)
-        except OSError as error:
+        except (av.error.FFmpegError, OSError) as error:  # refusals by status are no OSError
             self.error = error
 
     def _push(self, container: av.container.OutputContainer) -> None:

@@ -26,9 +26,7 @@ class Gate:
         """One value of WWW-Authenticate per scheme."""
         realm = f'realm="{_REALM}"'
         digest = f'Digest {realm}, nonce="{self._nonce}", algorithm='
-        return [
-            f"Basic {realm}" if scheme == "basic" else digest + scheme.upper() for scheme in self._schemes
-        ]
+        return [f"Basic {realm}" if scheme == "basic" else digest + scheme.upper() for scheme in self._schemes]
 
     def admits(self, method: str, authorization: str) -> bool:
         if self._username is None:

@@ -51,9 +51,7 @@ def _dots(cluster: str) -> tuple[int, ...]:
 def _rows(cluster: str, scale: int) -> tuple[bytes, ...]:
     """Nine rows of luma, already `scale` dots wide per dot of the font."""
     on, off = bytes([WHITE]) * scale, bytes([BLACK]) * scale
-    return tuple(
-        b"".join(on if row >> bit & 1 else off for bit in (4, 3, 2, 1, 0)) + off for row in _dots(cluster)
-    )
+    return tuple(b"".join(on if row >> bit & 1 else off for bit in (4, 3, 2, 1, 0)) + off for row in _dots(cluster))
 
 
 def _clusters(text: str) -> list[str]:

@@ -117,8 +117,7 @@ class Painter:
         for row in range(_ROWS):
             cells = bits[row * _COLUMNS : (row + 1) * _COLUMNS]
             dots = b"".join(
-                bytes([font.WHITE if bit else font.BLACK])
-                * (self._columns[column + 1] - self._columns[column])
+                bytes([font.WHITE if bit else font.BLACK]) * (self._columns[column + 1] - self._columns[column])
                 for column, bit in enumerate(cells)
             )
             for line in range(self._strip[row], self._strip[row + 1]):

@@ -97,9 +97,7 @@ class Stream:
     def _sound_rate(self) -> int:
         return self._sound.rate if self._sound else 0
 
-    def _video(
-        self, index: int, start: float, *, force_key: bool
-    ) -> tuple[list[tuple[int, bool, bytes]], bool]:
+    def _video(self, index: int, start: float, *, force_key: bool) -> tuple[list[tuple[int, bool, bytes]], bool]:
         pay = rtp.h264_payloads if self.spec.video.codec == "h264" else rtp.h265_payloads
         units = self._encoder.encode(index, self._clock.wall_ms(), force_key=force_key)
         packets: list[tuple[int, bool, bytes]] = []
@@ -158,9 +156,7 @@ class Stream:
     def _h265_fmtp(self) -> str:
         names = {32: "sprop-vps", 33: "sprop-sps", 34: "sprop-pps"}
         sets = ((nal_type("h265", nal), nal) for nal in self._encoder.parameter_sets)
-        return "; ".join(
-            f"{names[kind]}={base64.b64encode(nal).decode()}" for kind, nal in sets if kind in names
-        )
+        return "; ".join(f"{names[kind]}={base64.b64encode(nal).decode()}" for kind, nal in sets if kind in names)
 
     def _audio_sdp(self) -> list[str]:
         if self.spec.audio == "pcma":

@@ -109,7 +109,7 @@ class Database:
     async def checkpoint(self) -> None:
         """Fold the WAL into the file; only the writer may."""
         async with self._lock:
-            await self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def back_up(self, target: Path) -> None:
         """A consistent copy at `target` by SQLite's backup API; the caller makes it durable.
@@ -118,7 +118,7 @@ class Database:
         """
         async with _reader(self.path) as reader, aiosqlite.connect(target) as copy:
             await reader.backup(copy)
-            await copy.execute("PRAGMA journal_mode = DELETE")
+            await copy.execute_fetchall("PRAGMA journal_mode = DELETE")
 
     async def refill_ballast(self) -> None:
         """Keep room aside again once there is some."""
@@ -141,18 +141,19 @@ async def open_database(path: Path, *, ballast_bytes: int = 0) -> AsyncIterator[
 
 async def _prepare_writer(writer: aiosqlite.Connection) -> None:
     writer.row_factory = sqlite3.Row
-    await writer.execute("PRAGMA journal_mode = WAL")
-    await writer.execute("PRAGMA synchronous = FULL")
-    await writer.execute("PRAGMA foreign_keys = ON")
-    await writer.execute("PRAGMA mmap_size = 0")
-    await writer.execute("PRAGMA busy_timeout = 5000")
+    await writer.execute_fetchall("PRAGMA journal_mode = WAL")
+    await writer.execute_fetchall("PRAGMA synchronous = FULL")
+    await writer.execute_fetchall("PRAGMA foreign_keys = ON")
+    await writer.execute_fetchall("PRAGMA mmap_size = 0")
+    await writer.execute_fetchall("PRAGMA busy_timeout = 5000")
     await migrate(writer)
 
 
 @asynccontextmanager
 async def _reader(path: Path) -> AsyncIterator[aiosqlite.Connection]:
+    """Its PRAGMAs are read to their end: a statement left open would keep a broken-off reader broken off."""
     async with aiosqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as reader:
         reader.row_factory = sqlite3.Row
-        await reader.execute("PRAGMA query_only = ON")
-        await reader.execute("PRAGMA mmap_size = 0")
+        await reader.execute_fetchall("PRAGMA query_only = ON")
+        await reader.execute_fetchall("PRAGMA mmap_size = 0")
         yield reader

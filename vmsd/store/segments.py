@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from vmsd.errors import NotFound
 from vmsd.model.segment import PROTECTED, Segment, SegmentFlag, SegmentState
@@ -51,13 +52,12 @@ TOTALS = CitySql(
 )
 
 
-@dataclass(frozen=True)
-class Span:
-    """A segment as a timeline sees it."""
+class Span(NamedTuple):
+    """A segment as a timeline sees it: there are many of them, so `flags` are bare bits."""
 
     start_us: int
     duration_ms: int
-    flags: SegmentFlag
+    flags: int
 
     @property
     def start_ms(self) -> int:
@@ -69,7 +69,7 @@ class Span:
 
     @property
     def preserved(self) -> bool:
-        return bool(self.flags & PROTECTED)
+        return bool(self.flags & int(PROTECTED))
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Segments:
         rows = await self._scope.fetch(
             SPANS, camera_id=camera_id, start_us=start_us, end_us=end_us, limit=limit
         )
-        return [Span(start, duration_ms, SegmentFlag(flags)) for start, duration_ms, flags in rows]
+        return [Span._make(row) for row in rows]
 
     async def camera_public_id(self, camera_id: int) -> str:
         """Of a removed camera too."""

@@ -15,8 +15,11 @@ from vmsd.store.statements import SystemSql
 US_PER_DAY = 86_400_000_000
 _KEY = "city_id = :city_id AND camera_id = :camera_id"
 _ROW = f"{_KEY} AND start_us = :start_us"
+_RUNNING = int(SegmentState.RUNNING)
 _CLOSED = int(SegmentState.CLOSED)
 _GARBAGE = int(SegmentState.GARBAGE)
+_UNSETTLED = f"state <> {_CLOSED}"
+"""Said word for word as in the partial index: SQLite does not conclude it from `state = 2`."""
 _FREE = f"state = {_CLOSED} AND flags & {int(PROTECTED)} = 0"
 """A segment that may be deleted by itself: closed, and nobody has asked to keep it."""
 
@@ -25,7 +28,7 @@ FOLDERS = SystemSql(
     camera.retention_days, city.plan, camera.removed_ms
     FROM camera JOIN city ON city.id = camera.city_id ORDER BY camera.city_id, camera.id"""
 )
-RUNNING = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE state = {int(SegmentState.RUNNING)}")
+RUNNING = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE {_UNSETTLED} AND state = {_RUNNING}")
 STARTS = SystemSql(
     f"SELECT start_us FROM segment WHERE {_KEY} AND start_us >= :since_us AND state <> {_GARBAGE}"
 )
@@ -64,7 +67,9 @@ FREE = SystemSql(
 MARK = SystemSql(
     f"UPDATE segment SET state = {_GARBAGE}, purge_reason = :purge_reason WHERE {_ROW} AND {_FREE}"
 )
-GARBAGE = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE state = {_GARBAGE} LIMIT :limit")
+GARBAGE = SystemSql(
+    f"SELECT {COLUMNS} FROM segment WHERE {_UNSETTLED} AND state = {_GARBAGE} LIMIT :limit"
+)
 NOTE_PURGE = SystemSql(
     f"""INSERT OR IGNORE INTO purge
     (city_id, camera_id, start_us, purged_ms, duration_ms, bytes, sha256, reason)

@@ -83,9 +83,7 @@ def parse(text: str, protocol: Protocol) -> SourceUrl:
         split = urlsplit(text)
         port, host = split.port, split.hostname
     except ValueError:
-        raise _refused(
-            "the port or host cannot be read; signs in a password must be percent-encoded"
-        ) from None
+        raise _refused("the port or host cannot be read; signs in a password must be percent-encoded") from None
     if split.scheme not in _SCHEMES[protocol]:
         raise _refused(_scheme_help(protocol))
     url = SourceUrl(split.scheme, check_host(host or "", POINTER), _port(port), _rest(split))

@@ -118,9 +118,7 @@ def _traf(moof: bytes, track: Track, span: tuple[int, int], place: int, budget: 
     return _Traf(track, start, base, tuple(runs))
 
 
-def _tfhd(
-    moof: bytes, at: int, defaults: tuple[int, int, int], place: int
-) -> tuple[tuple[int, int, int], int]:
+def _tfhd(moof: bytes, at: int, defaults: tuple[int, int, int], place: int) -> tuple[tuple[int, int, int], int]:
     """Duration, size, flags of samples that say nothing themselves, and where their offsets count from."""
     flags, at = number(moof, at, 4), at + 8
     own = {}
@@ -144,8 +142,7 @@ def _run(moof: bytes, start: int, end: int, defaults: tuple[int, int, int], budg
     values = struct.unpack_from(f">{len(present) * count}I", moof, at)
     columns = {field: values[column :: len(present)] for column, field in enumerate(present)}
     filled = [
-        columns.get(field, (default,) * count)
-        for field, default in zip(_SAMPLE_FIELDS, (*defaults, 0), strict=True)
+        columns.get(field, (default,) * count) for field, default in zip(_SAMPLE_FIELDS, (*defaults, 0), strict=True)
     ]
     if first_flags is not None and count:
         filled[2] = (first_flags, *filled[2][1:])
@@ -157,9 +154,7 @@ def _keyframes(traf: _Traf, mdat: tuple[int, int]) -> Iterator[SyncSample]:
     for run in traf.runs:
         offsets = accumulate(run.sizes, initial=traf.base + run.data_offset)
         times = accumulate(run.durations, initial=clock)
-        for size, flags, shift, offset, time in zip(
-            run.sizes, run.flags, run.shifts, offsets, times, strict=False
-        ):
+        for size, flags, shift, offset, time in zip(run.sizes, run.flags, run.shifts, offsets, times, strict=False):
             if not flags & _NOT_SYNC:
                 found += 1
                 outside = offset < mdat[0] or offset + size > mdat[1] or size < _LEAST_SYNC_BYTES

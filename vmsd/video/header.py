@@ -147,9 +147,7 @@ def _track(data: bytes, trak: tuple[int, int], defaults: dict[int, tuple[int, in
     if entry is None:
         raise BadMedia("a track says nothing of its codec")
     codec, width, height, extradata = _sample_entry(data, kind, *entry)
-    return Track(
-        track_id, kind, codec, timescale, width, height, extradata, *defaults.get(track_id, (0, 0, 0))
-    )
+    return Track(track_id, kind, codec, timescale, width, height, extradata, *defaults.get(track_id, (0, 0, 0)))
 
 
 def _sample_entry(data: bytes, kind: str, name: bytes, start: int, end: int) -> tuple[str, int, int, bytes]:

@@ -107,9 +107,7 @@ async def _connect(
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         async with asyncio.timeout(deadline_s):
-            return await asyncio.open_connection(
-                host, port, limit=MOST_HEAD_BYTES, ssl=_trusting() if tls else None
-            )
+            return await asyncio.open_connection(host, port, limit=MOST_HEAD_BYTES, ssl=_trusting() if tls else None)
     except ConnectionRefusedError:
         raise SourceFailed("port_closed", "nothing listens on that port") from None
     except (TimeoutError, socket.gaierror, UnicodeError):

@@ -58,13 +58,9 @@ class Worker:
         """Of the running process, for those who measure it."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
-    async def jpeg(
-        self, keyframe: Keyframe, width: int | None = None, deadline_s: float = JPEG_DEADLINE_S
-    ) -> Picture:
+    async def jpeg(self, keyframe: Keyframe, width: int | None = None, deadline_s: float = JPEG_DEADLINE_S) -> Picture:
         """Of its own size, or `width` wide and as high as that makes it; BadMedia, TooMany."""
-        request = Message(
-            {"op": "jpeg", "codec": keyframe.codec, "width": width}, (keyframe.extradata, keyframe.data)
-        )
+        request = Message({"op": "jpeg", "codec": keyframe.codec, "width": width}, (keyframe.extradata, keyframe.data))
         try:
             answer = await self._ask(request, deadline_s)
         except TimeoutError:

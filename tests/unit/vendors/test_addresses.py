@@ -51,17 +51,13 @@ def test_a_camera_may_live_there(address):
     refuse_unsafe([address, ip_address(address)], 554, _OWN)
 
 
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "127.9.9.9", "::ffff:127.0.0.1", "169.254.7.9", "192.168.1.2"]
-)
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::ffff:127.0.0.1", "169.254.7.9", "192.168.1.2"])
 def test_a_network_named_in_the_settings_is_allowed(address):
     refuse_unsafe([address], 554, _LAB)
 
 
 @pytest.mark.parametrize("port", [8080, 8888, 9997])
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "127.9.9.9", "::ffff:127.0.0.1", "192.168.1.2", "::1", "::"]
-)
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::ffff:127.0.0.1", "192.168.1.2", "::1", "::"])
 def test_our_own_ports_are_refused_whatever_the_settings_say(address, port):
     with pytest.raises(Invalid):
         refuse_unsafe([address], port, _LAB)

@@ -14,9 +14,7 @@ from vmsd.vendors.place import Place
 from vmsd.vendors.urls import SourceUrl, mask, parse
 
 _PLAIN = SourceUrl("rtsp", "10.0.0.9", 554, "/live")
-_LETTERS = st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_categories=["Cc", "Zs"]) | st.just(
-    " "
-)
+_LETTERS = st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_categories=["Cc", "Zs"]) | st.just(" ")
 _USERS = st.text(_LETTERS.filter(lambda letter: letter != ":"), min_size=1, max_size=40)
 _PASSWORDS = ["a@b", "a:b", "a/b", "a#b", "a%b", "a?b", "a b", "aéb", "%41", "p@ss:w/1#é?", "&=+"]
 
@@ -160,9 +158,7 @@ def test_a_template_makes_an_address():
     assert url.join() == "rtsp://[fd00::9]:8554/ch3?s=1"
 
 
-@pytest.mark.parametrize(
-    "template", ["rtsp://{host}/{password}", "rtsp://{host}/{", "rtsp://{host.__class__}/"]
-)
+@pytest.mark.parametrize("template", ["rtsp://{host}/{password}", "rtsp://{host}/{", "rtsp://{host.__class__}/"])
 def test_a_template_knows_its_fields_only(template):
     with pytest.raises(Invalid) as refused:
         generic.source_url(Place("10.0.0.9"), template)

@@ -39,7 +39,8 @@ class Feed extends EventTarget {
       const response = await request("/states", { headers, timeout: TIMEOUT_MS });
       if (response.status === 401) return goToLogin();
       if (response.status !== 304 && !response.ok) throw await problem(response);
-      if (response.status !== 304) this.#take(await response.json(), askedAt);
+      setServerTime(Date.parse(response.headers.get("X-Now")), askedAt, performance.now());
+      if (response.status !== 304) this.#take(await response.json());
       this.#etag = response.headers.get("ETag") ?? "";
       this.#setContact(true);
     } catch {
@@ -48,8 +49,7 @@ class Feed extends EventTarget {
     this.dispatchEvent(new Event("states"));
   }
 
-  #take(answer, askedAt) {
-    setServerTime(Date.parse(answer.now), askedAt, performance.now());
+  #take(answer) {
     this.items = new Map(answer.items.map((item) => [item.id, item]));
     this.notices = answer.notices;
     this.known = true;

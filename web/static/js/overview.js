@@ -1,8 +1,8 @@
 // The grid of live tiles: what a guard looks at all day.
 
-import { list } from "./api.js";
 import { $, $$, clone, fill, show, write } from "./dom.js";
 import { feed } from "./feed.js";
+import { camerasInOrder } from "./order.js";
 import "./player.js";
 import { announce, onKey, toggleFullScreen } from "./shell.js";
 import { causeWord, showState, stateWord } from "./states.js";
@@ -17,9 +17,8 @@ let filter = "all";
 let group = "";
 
 async function load() {
-  const cameras = await list("/cameras").catch(() => null);
+  const cameras = await camerasInOrder().catch(() => null);
   if (cameras === null) return setTimeout(load, 2000);
-  cameras.sort((a, b) => a.group.localeCompare(b.group) || a.name.localeCompare(b.name, undefined, { numeric: true }));
   for (const [id, tile] of tiles) if (!cameras.some((camera) => camera.id === id)) tile.remove(), tiles.delete(id);
   cameras.forEach(place);
   offerGroups(cameras);

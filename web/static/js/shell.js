@@ -9,7 +9,7 @@ import { say } from "./words.js";
 
 const YEAR_S = 31_536_000;
 
-export function setCookie(name, value) {
+function setCookie(name, value) {
   document.cookie = `${name}=${value}; path=/; max-age=${YEAR_S}; SameSite=Lax`;
 }
 
@@ -58,8 +58,8 @@ async function offerCities() {
   for (const city of cities) {
     select.add(new Option(city.name, city.id, false, city.id === document.body.dataset.cityId));
   }
-  select.addEventListener("change", () => {
-    setCookie("city", select.value);
+  select.addEventListener("change", async () => {
+    await api("/auth/city", { method: "POST", body: { city_id: select.value } });
     location.assign("/");
   });
   show(select.closest("label"), true);

@@ -30,11 +30,11 @@ export function sinceWords(since) {
 }
 
 /** Makes `badge` say `state`: icon, word and `data-state` for the colour. */
-export function showState(badge, state, word = stateWord(state)) {
+export function showState(badge, state, word = stateWord(state), iconName = STATE_ICONS[state] ?? "circle-help") {
   if (badge.dataset.state === state && badge.dataset.shown === word) return;
   badge.dataset.state = state;
   badge.dataset.shown = word;
   const text = document.createElement("span");
   text.textContent = word;
-  badge.replaceChildren(icon(STATE_ICONS[state] ?? "circle-help"), text);
+  badge.replaceChildren(icon(iconName), text);
 }

@@ -1,0 +1,186 @@
+"""The index, the indexer and the sweeper with few and with many rows: what they do must not grow with what is there."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from tests.unit.tasks.recording_box import NOW_MS, Box, Camera, head_of, open_box, parts_of, settings_in
+from vmsd.host.tree import Folder
+from vmsd.model.segment import PurgeReason, segment_file_name
+from vmsd.store.database import open_database
+from vmsd.store.scope import Scope
+from vmsd.store.segments import Segments
+from vmsd.tasks.scanner import rebuild
+
+FEW, MANY = 100_000, 1_000_000
+CAMERAS = 64
+SEGMENT_US = 60_000_000
+DAY_US = 86_400_000_000
+INSERT = "INSERT INTO segment VALUES (1, ?, ?, 60000, 1000, 1000, 1, 0, NULL, NULL)"
+POINT = "SELECT duration_ms FROM segment WHERE city_id = ? AND camera_id = ? AND start_us = ?"
+FILES = 4_000
+
+
+def run() -> list[dict[str, Any]]:
+    """One row per figure; a ratio above its goal is a regression."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    with tempfile.TemporaryDirectory(prefix="vmsd-bench-") as folder:
+        return asyncio.run(_run(Path(folder)))
+
+
+async def _run(folder: Path) -> list[dict[str, Any]]:
+    few, many = [await _measure(folder / str(rows), rows) for rows in (FEW, MANY)]
+    rows = [
+        _row(f"{name}, {MANY:,} rows against {FEW:,}", many[name], few[name], 1.3, "ms", f"the same with {FEW:,} rows")
+        for name in ("indexer pass", "sweeper pass, nothing due", "sweeper pass, 64 due")
+    ]
+    rows.append(_row("timeline of a camera-day", many["day"], many["points"], 1.0, "ms", "1,440 SQLite point queries"))
+    rows.append(await _rebuild(folder / "rebuild"))
+    return rows
+
+
+def _row(figure: str, vmsd: float, peer: float, goal: float, unit: str, peer_name: str) -> dict[str, Any]:
+    return {
+        "figure": figure,
+        "vmsd": round(vmsd, 3),
+        "peer": round(peer, 3),
+        "ratio": round(vmsd / peer, 3),
+        "goal": goal,
+        "unit": unit,
+        "peer_name": peer_name,
+    }
+
+
+async def _measure(folder: Path, rows: int) -> dict[str, float]:
+    """Milliseconds of each thing at a table of `rows` rows."""
+    folder.mkdir()
+    settings = settings_in(folder)
+    async with open_database(settings.database):
+        pass
+    _fill(settings.database, rows)
+    async with open_box(folder, purge_batch=64, purge_cap=64) as box:
+        cameras = [await _camera(box, number) for number in range(1, CAMERAS + 1)]
+        figures = {"sweeper pass, nothing due": await _median(box.sweeper().once, 20)}
+        figures["indexer pass"] = await _indexer_pass(box, cameras)
+        figures["sweeper pass, 64 due"] = await _sweep(box, cameras)
+        figures["day"], figures["points"] = await _day(box)
+        return figures
+
+
+def _fill(database: Path, rows: int) -> None:
+    """Closed segments of a minute, the newest now, for 64 cameras of one city."""
+    with sqlite3.connect(database, isolation_level=None) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN")
+        connection.execute("INSERT INTO city VALUES (1, ?, 'Bench', 'active', 'premium', 0)", (_uuid(0),))
+        for number in range(1, CAMERAS + 1):
+            connection.execute(
+                """INSERT INTO camera VALUES (1, ?, ?, 'x', 'rtsp', '', '', 1, 0, '', NULL, '', '', 0, 0, NULL,
+                NULL, NULL, 0, '', 0, 0, NULL)""",
+                (number, _uuid(number)),
+            )
+            connection.executemany(INSERT, _rows(number, rows // CAMERAS))
+        connection.execute("UPDATE segment SET sha256 = zeroblob(32)")
+        connection.execute("COMMIT")
+
+
+def _rows(number: int, count: int) -> Iterator[tuple[int, int]]:
+    newest_us = NOW_MS * 1000 - SEGMENT_US
+    return ((number, newest_us - index * SEGMENT_US) for index in range(count, 0, -1))
+
+
+def _uuid(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+async def _camera(box: Box, number: int) -> Camera:
+    camera = Camera(Folder(_uuid(0), _uuid(number)), (1, number), box.settings.recordings_dir)
+    camera.begin(NOW_MS, 2)
+    return camera
+
+
+async def _median(once: Callable[[], Awaitable[object]], times: int) -> float:
+    taken = []
+    await once()
+    for _ in range(times):
+        began = time.perf_counter()
+        await once()
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken)
+
+
+async def _indexer_pass(box: Box, cameras: list[Camera]) -> float:
+    """A pass in which every camera has written a second."""
+    indexer, second, taken = box.indexer(), 2, []
+    await indexer.once()
+    for _ in range(12):
+        for camera in cameras:
+            camera.grow(NOW_MS, second, 1)
+        second += 1
+        box.clock.pass_s(4)
+        began = time.perf_counter()
+        await indexer.once()
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken)
+
+
+async def _sweep(box: Box, cameras: list[Camera]) -> float:
+    """A pass that deletes the oldest segment of each of 64 cameras."""
+    taken = []
+    for _ in range(5):
+        oldest = await box.system.oldest()
+        for camera in cameras:
+            camera.path(oldest[camera.key] // 1000).write_bytes(b"x")
+        rows = [(await box.system.free(key, start, 1))[0] for key, start in oldest.items()]
+        sweeper = box.sweeper()
+        began = time.perf_counter()
+        await box.system.mark(rows, PurgeReason.SPACE)
+        await sweeper.once()
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken)
+
+
+async def _day(box: Box) -> tuple[float, float]:
+    """A camera-day from the index, and its peer: one bare point query per segment."""
+    start_us = NOW_MS * 1000 - SEGMENT_US - DAY_US
+    segments = Segments(Scope(box.database, 1))
+    assert len(await segments.spans(7, start_us, start_us + DAY_US)) >= 1400
+    day = await _median(lambda: segments.spans(7, start_us, start_us + DAY_US), 20)
+    with sqlite3.connect(box.settings.database) as connection:
+
+        async def points() -> None:
+            for index in range(1440):
+                connection.execute(POINT, (1, 7, start_us + index * SEGMENT_US)).fetchall()
+
+        return day, await _median(points, 10)
+
+
+async def _rebuild(folder: Path) -> dict[str, Any]:
+    """Segments per second of an empty index that fills from closed files; the goal is 2,000 of them."""
+    folder.mkdir()
+    async with open_box(folder) as box:
+        for number in (1, 2):
+            camera = await box.camera(number)
+            camera.begin(NOW_MS).unlink()
+            for index in range(FILES // 2):
+                start_ms = NOW_MS + index * 2000
+                path = camera.path(start_ms).parent / segment_file_name(start_ms * 1000)
+                path.write_bytes(head_of(start_ms, 2000) + parts_of(0, 2))
+        began = time.perf_counter()
+        taken_up = await rebuild(box.scanner(), box.index, lambda *_: None)
+        per_s = taken_up / (time.perf_counter() - began)
+    return _row("rebuild of the index", 2000 / per_s, 1, 1.0, "x of its time at 2,000 segments/s", "the goal itself")
+
+
+if __name__ == "__main__":
+    for one in run():
+        print(one)
