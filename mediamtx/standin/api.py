@@ -33,7 +33,7 @@ class Door:
     async def watch(self, request: web.Request, handler: Any) -> web.StreamResponse:
         try:
             await check_access(self._auth, request, "api")
-            return await handler(request)
+            handled: web.StreamResponse = await handler(request)
         except DeniedError as denied:
             return denied_answer(denied)
         except web.HTTPRequestEntityTooLarge:
@@ -42,6 +42,7 @@ class Door:
             return not_found()
         except ConfigError as error:
             return self.refuse(400, str(error))
+        return handled
 
     def refuse(self, status: int, message: str) -> web.Response:
         self.journal.error(f"[API] {message}")

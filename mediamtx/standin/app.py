@@ -116,11 +116,13 @@ class Standin:
     async def _follow_commands(self) -> None:
         """Run the command of every path that has one, and no other."""
         paths = self._paths.list()
-        ended = [self._commands.pop(path) for path in list(self._commands) if path not in paths]
-        for command in ended:
-            command.close()
-        for command in ended:
-            await command.ended()
+        gone = [path for path in self._commands if path not in paths]
+        for path in gone:
+            self._commands[path].close()
+        for path in gone:
+            await self._commands[path].ended()
+        for path in gone:
+            self._commands.pop(path, None)
         address = self._settings.globals["rtspAddress"]
         for path in paths:
             if path.conf["runOnInit"] and path not in self._commands:

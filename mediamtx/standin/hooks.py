@@ -21,15 +21,18 @@ class InitCommand:
         self._path = path
         self._environment = {"MTX_PATH": path.name, "RTSP_PORT": rtsp_address.rpartition(":")[2]}
         self._journal = journal
+        self._closed = False
         self._task = asyncio.create_task(self._run())
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         self._task.cancel()
         self._journal.info(f"{self._path.label} runOnInit command stopped")
 
     async def ended(self) -> None:
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait({self._task})
 
     async def _run(self) -> None:
         self._journal.info(f"{self._path.label} runOnInit command started")

@@ -1,5 +1,7 @@
 """Sources that are pulled: RTSP over TCP, RTMP, and HLS over HTTP, each in a thread of its own."""
 
+from __future__ import annotations
+
 import threading
 import time
 from fractions import Fraction
@@ -96,7 +98,7 @@ class Pull:
                 return
             lane = lanes[raw.stream.index]
             for packet in lane.settle(raw):
-                seconds = packet.pts * packet.time_base
+                seconds = (packet.pts or 0) * packet.time_base
                 origin = seconds if origin is None else origin
                 if pace and (ahead_s := float(seconds - origin) - (time.monotonic() - started)) > 0:
                     self._closed.wait(min(ahead_s, self._timeout_s))
@@ -113,9 +115,9 @@ class Lane:
         self.track = track
         self._anchor: tuple[int, int] | None = None
         self._last_dts: int | None = None
-        self._held: list[Packet] | None = []
+        self._held: list[Packet[Any]] | None = []
 
-    def settle(self, packet: Packet) -> list[Packet]:
+    def settle(self, packet: Packet[Any]) -> list[Packet[Any]]:
         """Hold the first packets, which lack times, until one tells what theirs must have been."""
         if self._held is None:
             return [packet] if packet.pts is not None and packet.time_base else []
@@ -125,8 +127,8 @@ class Lane:
         held, self._held = self._held, None
         return _restore_times(held)
 
-    def sample(self, packet: Packet, origin: Fraction) -> Sample | None:
-        pts = self._ticks(packet.pts, packet.time_base, origin)
+    def sample(self, packet: Packet[Any], origin: Fraction) -> Sample | None:
+        pts = self._ticks(packet.pts or 0, packet.time_base, origin)
         dts = self._ticks(packet.dts, packet.time_base, origin) if packet.dts is not None else None
         if dts is None:
             dts = pts if self._last_dts is None else min(pts, self._last_dts + 1)
@@ -162,7 +164,7 @@ class Lane:
         return now_ns
 
 
-def _restore_times(held: list[Packet]) -> list[Packet]:
+def _restore_times(held: list[Packet[Any]]) -> list[Packet[Any]]:
     last, known = held[-1], [packet.pts for packet in held if packet.pts is not None]
     if last.dts is None or not known:
         return [packet for packet in held if packet.pts is not None and packet.time_base]

@@ -57,7 +57,8 @@ def with_origins(app: web.Application, allowed: list[str], methods: str, headers
         if request.method == "OPTIONS" and request.headers.get("Access-Control-Request-Method"):
             answer = {"Access-Control-Allow-Methods": methods, "Access-Control-Allow-Headers": headers}
             return web.Response(status=204, headers=answer)
-        return await handler(request)
+        handled: web.StreamResponse = await handler(request)
+        return handled
 
     app.on_response_prepare.append(prepare)
     app.middlewares.append(preflight)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tests.contract.contract_camera import Camera
 from tests.contract.contract_server import PASSWORD, USER, wait_for
@@ -58,13 +59,13 @@ def test_a_silent_camera_is_unavailable_after_the_read_timeout(start_server: Mak
 
 
 def test_a_camera_with_password_and_sound_is_pulled(start_server: MakeServer) -> None:
-    camera = Camera("--username", "admin", "--password", "s3cr3t", "--audio", "aac")
+    camera = Camera("--username", "admin", "--password", "p@s:s/ç", "--audio", "aac")
     try:
         url = camera.url.split("@")[-1].removeprefix("rtsp://")
-        server = start_server({"cam": {"source": f"rtsp://admin:s3cr3t@{url}"}})
+        server = start_server({"cam": {"source": f"rtsp://admin:{quote('p@s:s/ç', safe='')}@{url}"}})
         item = server.wait_available("cam")
         assert sorted(item["tracks"]) == ["H264", "MPEG-4 Audio"]
-        assert not server.said("s3cr3t")
+        assert not server.said("p%40s")
     finally:
         camera.kill()
 
