@@ -17,6 +17,7 @@ from aiohttp import web
 
 from vmsd import __version__
 from vmsd.api.routes import build_app
+from vmsd.api.server import Runner as WebRunner
 from vmsd.api.site import Site
 from vmsd.assets import mediamtx_dir, web_dir
 from vmsd.clock import Clock, SystemClock, rfc3339
@@ -190,7 +191,10 @@ class Daemon:
         settings, clock = base.settings, base.clock
         self._base, self._volume = base, volume
         self.states = LiveStates(clock.wall_ms())
-        self.streams = Streams(clock, viewing_s=settings.live.viewing_s, limit=settings.live.streams)
+        live = settings.live
+        self.streams = Streams(
+            clock, viewing_s=live.viewing_s, limit=live.streams, limit_each=live.streams_per_person
+        )
         self.hls = _hls(base, session)
         self.client = _client(base, session)
         self.stills = Stills(volume.index, self._newest_live, workers.stills, self.states, clock)
@@ -278,8 +282,9 @@ class Daemon:
 
     async def _newest_live(self, path: str) -> tuple[Keyframe, int]:
         newest = await self.hls.newest(path)
-        wall_ms = newest.wall_ms or self._base.clock.wall_ms()
-        return keyframe_of_hls(newest.init, newest.segment), wall_ms
+        keyframe, offset_ms = keyframe_of_hls(newest.init, newest.segment)
+        began_ms = newest.wall_ms if newest.wall_ms is not None else self._base.clock.wall_ms()
+        return keyframe, began_ms + offset_ms
 
     def _open_city(self, city: City) -> OpenCity:
         base, scope = self._base, Scope(self._base.database, city.id)
@@ -399,9 +404,7 @@ async def run(settings: Settings, listening: Callable[[str], None], clock: Clock
 
 
 async def _listen(stack: AsyncExitStack, site: Site, settings: Settings) -> str:
-    runner = web.AppRunner(
-        build_app(site), keepalive_timeout=settings.http.keepalive_s, access_log=None, shutdown_timeout=2
-    )
+    runner = WebRunner(build_app(site), settings.http)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     tcp = web.TCPSite(runner, settings.http.host, settings.http.port, reuse_address=True)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import json
+import sqlite3
 import sys
-import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from vmsd import __version__
+from vmsd.camera_file import read_camera_file
 from vmsd.config import load_settings
 from vmsd.errors import BadSetting, Invalid, VmsdError
 from vmsd.model.person import Role
 
 EXIT_BAD_SETTING = 78
 """EX_CONFIG of sysexits.h: systemd is told not to restart a daemon that ended so."""
+EXIT_STOPPED = 130
+"""What a shell says of a command ended by Ctrl+C."""
 CONFIG = click.Path(dir_okay=False, path_type=Path)
 DEFAULT_CONFIG = Path("/etc/vmsd/vmsd.toml")
 
@@ -27,7 +29,19 @@ Answer = TypeVar("Answer")
 
 
 class Commands(click.Group):
-    """Says what went wrong in one line."""
+    """Says what went wrong in one line on standard error."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """As click's own, but a mistake in the words of a command is one line too."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(*args, **extra)
+        except click.ClickException as error:
+            click.echo(f"vmsd: {error.format_message()}", err=True)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            sys.exit(EXIT_STOPPED)
+        sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -38,6 +52,8 @@ class Commands(click.Group):
         except Invalid as error:
             fields = "; ".join(f"{one.pointer.strip('/')}: {one.detail}" for one in error.problems)
             raise click.ClickException(f"{error}: {fields}" if fields else str(error)) from error
+        except sqlite3.Error as error:
+            raise click.ClickException(f"the database cannot be used: {error}") from error
         except (VmsdError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
@@ -82,9 +98,7 @@ def check_config(config_file: Path) -> None:
 
 @main.command("render-mediamtx")
 @config_option
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="where to write it"
-)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="where to write it")
 def render_mediamtx(config_file: Path, out: Path) -> None:
     """Write MediaMTX's configuration from the store, without the daemon."""
     from vmsd import console
@@ -94,12 +108,8 @@ def render_mediamtx(config_file: Path, out: Path) -> None:
 
 
 @main.command()
-@click.option(
-    "--data", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-data"), show_default=True
-)
-@click.option(
-    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="of the dashboard"
-)
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-data"), show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="of the dashboard")
 @click.option("--cameras", "count", type=click.IntRange(1, 64), default=4, show_default=True)
 @click.option("--fresh", is_flag=True, help="empty the demo's folder first")
 def demo(data: Path, port: int, count: int, fresh: bool) -> None:
@@ -122,9 +132,7 @@ def user() -> None:
 @user.command("add")
 @config_option
 @click.argument("name")
-@click.option(
-    "--role", type=click.Choice([role.value for role in Role]), default="SUPERADMIN", show_default=True
-)
+@click.option("--role", type=click.Choice([role.value for role in Role]), default="SUPERADMIN", show_default=True)
 @click.option("--city", default=None, help="the city's id; needed for everybody but a SUPERADMIN")
 @click.password_option()
 def user_add(config_file: Path, name: str, role: str, city: str | None, password: str) -> None:
@@ -203,34 +211,22 @@ def camera_import(config_file: Path, file: Path, city_id: str, dry_run: bool) ->
     """Add the cameras of a TOML ([[camera]]) or CSV file."""
     from vmsd import console
 
-    rows = read_cameras(file)
-    results = wait_for(console.import_cameras(load_settings(config_file), city_id, rows, dry_run=dry_run))
-    refused = 0
-    for number, result in enumerate(results, 1):
-        problems = "; ".join(
-            f"{one['pointer'].strip('/')}: {one['detail']}" for one in result.get("errors", ())
-        )
-        refused += bool(problems)
-        click.echo(f"{number:4} {result['name']}: {'refused: ' + problems if problems else 'fine'}")
+    found = read_camera_file(file)
+    work = console.import_cameras(
+        load_settings(config_file), city_id, found.rows, dry_run=dry_run, as_text=found.as_text
+    )
+    results = wait_for(work)
+    refused = sum(_say_result(number, result) for number, result in enumerate(results, 1))
     click.echo(f"{len(results) - refused} {'would be added' if dry_run else 'added'}, {refused} refused")
     sys.exit(1 if refused else 0)
 
 
-def read_cameras(file: Path) -> list[dict[str, Any]]:
-    """Rows as `POST /api/v1/cameras` takes them; numbers and yes/no in a CSV become what they mean."""
-    if file.suffix == ".toml":
-        try:
-            return list(tomllib.loads(file.read_text("utf-8")).get("camera", []))
-        except tomllib.TOMLDecodeError as error:
-            raise click.ClickException(f"{file}: {error}") from error
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        return [{key: _cell(value) for key, value in row.items() if value} for row in csv.DictReader(lines)]
-
-
-def _cell(value: str) -> Any:
-    if value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    return int(value) if value.isdecimal() and len(value) < 6 else value  # noqa: PLR2004 - channels and days
+def _say_result(number: int, result: dict[str, Any]) -> bool:
+    """One line about one camera; True when it was refused."""
+    words = [f"{one['pointer'].strip('/')}: {one['detail']}" for one in result.get("errors", ())]
+    outcome = f"refused: {'; '.join(words)}" if words else "fine"
+    click.echo(f"{number:4} {result['name'] or '(no name)'}: {outcome}")
+    return bool(words)
 
 
 @main.command("rebuild-index")

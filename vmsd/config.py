@@ -39,13 +39,18 @@ class Site(Section):
 
 
 class Http(Section):
-    """`keepalive_s` is also the deadline for a request's headers; `body_bytes` limits JSON bodies."""
+    """`keepalive_s` is also the deadline for a request's headers; `body_bytes` limits JSON bodies.
+
+    `connections_per_address` does not count for loopback, where a proxy may speak for many.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
-    keepalive_s: float = Field(15, gt=0, le=300)
+    keepalive_s: float = Field(5, gt=0, le=300)
     body_bytes: int = Field(MIB, ge=1024, le=64 * MIB)
     body_deadline_s: float = Field(15, gt=0, le=300)
+    connections: int = Field(1000, ge=10)
+    connections_per_address: int = Field(200, ge=10)
     session_idle_s: int = Field(12 * 3600, ge=60)
     session_absolute_s: int = Field(24 * 3600, ge=60)
 
@@ -109,6 +114,7 @@ class LiveLimits(Section):
     in_flight: int = Field(512, ge=1)
     in_flight_per_viewer: int = Field(48, ge=1)
     streams: int = Field(2000, ge=1)
+    streams_per_person: int = Field(400, ge=1)
     viewing_s: int = Field(60, ge=10, le=3600)
 
 

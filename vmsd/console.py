@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from vmsd import app
-from vmsd.api.bodies import parse
-from vmsd.api.cameras import NewCamera, fields_of
+from vmsd.api.camera_import import import_rows
 from vmsd.assets import mediamtx_dir
 from vmsd.clock import SystemClock
 from vmsd.config import Settings
 from vmsd.demo.plan import DemoCamera
 from vmsd.demo.seed import seed_site
 from vmsd.demo.site import Seeded, run_site
-from vmsd.errors import BadSetting, Invalid
+from vmsd.errors import BadSetting
 from vmsd.mediamtx.config import ConfigFile, render
 from vmsd.model.city import Plan
 from vmsd.model.person import Role
@@ -73,21 +72,12 @@ async def probe(url: str) -> dict[str, Any]:
 
 
 async def import_cameras(
-    settings: Settings, city_id: str, rows: Sequence[dict[str, Any]], *, dry_run: bool
+    settings: Settings, city_id: str, rows: Sequence[dict[str, Any]], *, dry_run: bool, as_text: bool
 ) -> list[dict[str, Any]]:
     """One result per row, with its errors; the rows that are fine are added unless `dry_run`."""
-    results: list[dict[str, Any]] = []
     async with app.open_base(settings) as base:
         cameras = base.cameras(await base.cities.get(city_id))
-        for row in rows:
-            result: dict[str, Any] = {"name": row.get("name")}
-            try:
-                fields = fields_of(parse(NewCamera, row))
-                await (cameras.draft(fields) if dry_run else cameras.add(fields))
-            except Invalid as error:
-                result["errors"] = [{"pointer": one.pointer, "detail": one.detail} for one in error.problems]
-            results.append(result)
-    return results
+        return await import_rows(cameras, rows, base.clock, dry_run=dry_run, as_text=as_text)
 
 
 async def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> int:

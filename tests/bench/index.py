@@ -62,7 +62,6 @@ def _row(figure: str, vmsd: float, peer: float, goal: float, unit: str, peer_nam
 
 async def _measure(folder: Path, rows: int) -> dict[str, float]:
     """Milliseconds of each thing at a table of `rows` rows."""
-    folder.mkdir()
     settings = settings_in(folder)
     async with open_database(settings.database):
         pass
@@ -136,7 +135,7 @@ async def _indexer_pass(box: Box, cameras: list[Camera]) -> float:
 async def _sweep(box: Box, cameras: list[Camera]) -> float:
     """A pass that deletes the oldest segment of each of 64 cameras."""
     taken = []
-    for _ in range(5):
+    for _ in range(15):
         oldest = await box.system.oldest()
         for camera in cameras:
             camera.path(oldest[camera.key] // 1000).write_bytes(b"x")
@@ -166,7 +165,6 @@ async def _day(box: Box) -> tuple[float, float]:
 
 async def _rebuild(folder: Path) -> dict[str, Any]:
     """Segments per second of an empty index that fills from closed files; the goal is 2,000 of them."""
-    folder.mkdir()
     async with open_box(folder) as box:
         for number in (1, 2):
             camera = await box.camera(number)

@@ -204,7 +204,7 @@ async def test_the_daily_totals_are_always_the_sum_of_the_segments(tmp_path_fact
             else:
                 await box.system.drop_garbage(await box.system.garbage(2), NOW_MS)
         sums = await box.database.read(
-            f"""SELECT start_us / {DAY_US} AS day, count(*), sum(bytes), sum(duration_ms) FROM segment
+            """SELECT start_us / 86400000000 AS day, count(*), sum(bytes), sum(duration_ms) FROM segment
             GROUP BY 1 ORDER BY 1"""
         )
         kept = await box.database.read("SELECT day, segments, bytes, duration_ms FROM camera_day ORDER BY day")

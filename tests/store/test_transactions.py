@@ -19,11 +19,18 @@ async def keys(box: Box) -> list[str]:
     return [row["key"] for row in await box.database.read("SELECT key FROM meta WHERE value = 'x' ORDER BY key")]
 
 
+async def add_all(box: Box, *steps: str | Exception) -> None:
+    """In one transaction: a key is added, an error is raised."""
+    async with box.database.write() as transaction:
+        for step in steps:
+            if isinstance(step, Exception):
+                raise step
+            await transaction.execute(ADD, {"key": step})
+
+
 async def test_an_error_takes_everything_back(box: Box):
     with pytest.raises(ValueError, match="no"):
-        async with box.database.write() as transaction:
-            await transaction.execute(ADD, {"key": "a"})
-            raise ValueError("no")
+        await add_all(box, "a", ValueError("no"))
     assert await keys(box) == []
     async with box.database.write() as transaction:
         await transaction.execute(ADD, {"key": "b"})
@@ -34,9 +41,7 @@ async def test_a_clash_is_a_conflict_and_takes_everything_back(box: Box):
     async with box.database.write() as transaction:
         await transaction.execute(ADD, {"key": "a"})
     with pytest.raises(Conflict):
-        async with box.database.write() as transaction:
-            await transaction.execute(ADD, {"key": "b"})
-            await transaction.execute(ADD, {"key": "a"})
+        await add_all(box, "b", "a")
     assert await keys(box) == ["a"]
 
 
@@ -51,13 +56,8 @@ async def test_readers_see_nothing_before_the_commit(box: Box):
 async def test_a_cancelled_transaction_never_blocks_the_next_nor_leaves_half(box: Box, turns: int):
     """Cancelled after any number of turns of the loop: before BEGIN ran, between statements, in the COMMIT."""
 
-    async def write_two() -> None:
-        async with box.database.write() as transaction:
-            await transaction.execute(ADD, {"key": "a"})
-            await transaction.execute(ADD, {"key": "b"})
-
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(write_two())
+        task = group.create_task(add_all(box, "a", "b"))
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
@@ -68,29 +68,24 @@ async def test_a_cancelled_transaction_never_blocks_the_next_nor_leaves_half(box
 
 async def test_a_begin_that_is_cancelled_before_it_ran_is_taken_back(box: Box):
     """The writer is busy when the BEGIN is given to it: cancelled there, it runs all the same, later."""
-    busy = box.database._writer.execute_fetchall("SELECT count(*) FROM (" + SLOW.replace("i < 0", "i < 0 LIMIT 1") + ")")
+    busy = box.database._writer.execute_fetchall(SLOW)
     async with asyncio.TaskGroup() as group:
         slow = group.create_task(swallow(busy))
         await asyncio.sleep(0.05)
-        writing = group.create_task(write_one(box, "a"))
+        writing = group.create_task(add_all(box, "a"))
         await asyncio.sleep(0.05)
         writing.cancel()
         await asyncio.sleep(0.05)
         await box.database._writer.interrupt()
         await slow
     assert not box.database._writer.in_transaction
-    await write_one(box, "b")
+    await add_all(box, "b")
     assert await keys(box) == ["b"]
 
 
 async def swallow(query) -> None:
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
         await query
-
-
-async def write_one(box: Box, key: str) -> None:
-    async with box.database.write() as transaction:
-        await transaction.execute(ADD, {"key": key})
 
 
 async def test_a_reader_that_takes_too_long_is_broken_off_and_serves_again(box: Box, monkeypatch):

@@ -6,8 +6,9 @@ import json
 import os
 import secrets
 import signal
+import sqlite3
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,7 @@ from typing import Any, Self
 import aiohttp
 
 from tests.support.processes import Process, until
+from vmsd.assets import mediamtx_dir
 from vmsd.demo.media_server import MediaServer, find_media_server
 from vmsd.demo.plan import Ports, free_ports
 
@@ -24,12 +26,11 @@ SMALL = ("--size", "320x240", "--fps", "10", "--gop-s", "1", "--bitrate-k", "200
 
 def media_server() -> MediaServer:
     """The real MediaMTX where there is one; `VMSD_TEST_MEDIAMTX=standin` asks for the stand-in."""
-    if os.environ.get("VMSD_TEST_MEDIAMTX") == "standin":
-        os.environ["MEDIAMTX_BINARY"] = ""
-        from vmsd.assets import mediamtx_dir
+    return standin() if os.environ.get("VMSD_TEST_MEDIAMTX") == "standin" else find_media_server()
 
-        return MediaServer("standin", (sys.executable, str(mediamtx_dir() / "standin")))
-    return find_media_server()
+
+def standin() -> MediaServer:
+    return MediaServer("standin", (sys.executable, str(mediamtx_dir() / "standin")))
 
 
 @dataclass
@@ -70,12 +71,13 @@ class TestCamera:
 class Site:
     """Start it with `async with`; everything it started is gone afterwards."""
 
-    def __init__(self, folder: Path, **settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, *, server: MediaServer | None = None, **settings: dict[str, Any]) -> None:
+        """`settings` are sections of the configuration file, laid over those of a test."""
         self.folder = folder
         self.ports: Ports = free_ports(None)
         self.recordings = folder / "recordings"
         self.config = folder / "vmsd.toml"
-        self.server = media_server()
+        self.server = server or media_server()
         self.vmsd: Process | None = None
         self.mediamtx: Process | None = None
         self.token = ""
@@ -141,17 +143,24 @@ class Site:
         assert code == expect, f"vmsd {' '.join(words)} ended with {code}: {process.output()}"
         return (process.output().strip().splitlines() or [""])[-1]
 
-    async def start(self) -> Self:
+    @property
+    def mediamtx_file(self) -> Path:
+        return self.folder / "run" / "mediamtx.yml"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "data" / "vmsd.db"
+
+    async def start(self, *, healthy: bool = True) -> Self:
         """MediaMTX and the daemon, until the site says it is healthy."""
-        await self.command("render-mediamtx", "--out", str(self.folder / "run" / "mediamtx.yml"))
+        await self.command("render-mediamtx", "--out", str(self.mediamtx_file))
         await self.start_mediamtx()
-        await self.start_vmsd()
+        await self.start_vmsd(healthy=healthy)
         return self
 
-    async def start_mediamtx(self) -> None:
-        file = self.folder / "run" / "mediamtx.yml"
+    async def start_mediamtx(self, file: Path | None = None) -> None:
         self.mediamtx = await Process.start(
-            *self.server.command, file, log=self.folder / "mediamtx.log", env={"TZ": "UTC"} | self.env
+            *self.server.command, file or self.mediamtx_file, log=self.folder / "mediamtx.log", env={"TZ": "UTC"} | self.env
         )
 
     async def start_vmsd(self, *, healthy: bool = True) -> None:
@@ -160,6 +169,14 @@ class Site:
         await until(self.answers, 20, "vmsd answers")
         if healthy:
             await until(self.is_healthy, 30, "the site is healthy")
+
+    async def stop_vmsd(self, number: int = signal.SIGTERM) -> int:
+        assert self.vmsd is not None
+        return await self.vmsd.end(number)
+
+    async def kill_mediamtx(self) -> None:
+        assert self.mediamtx is not None
+        await self.mediamtx.end(signal.SIGKILL)
 
     async def answers(self) -> bool:
         assert self.vmsd is not None
@@ -208,6 +225,41 @@ class Site:
         status, body = await self.ask("POST", "/api/v1/cameras", {"name": name, "source_url": url} | fields)
         assert status == 201, body
         return str(body["id"])
+
+    async def add_cameras(self, *cameras: TestCamera) -> list[str]:
+        return [await self.add_camera(camera.name, camera.url) for camera in cameras]
+
+    async def system(self) -> dict[str, Any]:
+        answer: dict[str, Any] = await self.get("/api/v1/system")
+        return answer
+
+    async def notices(self) -> set[str]:
+        """Codes of what everybody must see now."""
+        return {notice["code"] for notice in (await self.system())["notices"]}
+
+    async def until_notice(self, code: str, within_s: float) -> None:
+        async def there() -> bool:
+            return code in await self.notices()
+
+        await until(there, within_s, f"everybody is told {code}")
+
+    async def history(self, camera_id: str) -> list[dict[str, Any]]:
+        """Lines of the last hour and what came before, oldest first; times by this process's clock."""
+        period = "start=2020-01-01T00:00:00Z&end=2120-01-01T00:00:00Z"
+        items: list[dict[str, Any]] = (await self.get(f"/api/v1/cameras/{camera_id}/states?{period}"))["items"]
+        return items
+
+    async def indexed(self, camera_id: str) -> list[dict[str, Any]]:
+        """Every recording of the camera the index shows."""
+        period = "start=2020-01-01T00:00:00Z&end=2120-01-01T00:00:00Z&limit=500"
+        page = await self.get(f"/api/v1/recordings?camera_id={camera_id}&{period}")
+        items: list[dict[str, Any]] = page["items"]
+        return items
+
+    def sql(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Straight into the database: for reading at any time, for writing while the daemon is stopped."""
+        with closing(sqlite3.connect(self.database, timeout=10)) as connection, connection:
+            return connection.execute(statement, values).fetchall()
 
     async def status(self, camera_id: str) -> dict[str, Any]:
         answer: dict[str, Any] = await self.get(f"/api/v1/cameras/{camera_id}/status")

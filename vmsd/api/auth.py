@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from aiohttp import web
 from pydantic import Field
 
-from vmsd.api.bodies import Body, json_answer, read_body
+from vmsd.api.bodies import Body, Password, json_answer, read_body
 from vmsd.api.door import COOKIE, caller_of
 from vmsd.api.site import SITE
-from vmsd.model.person import Caller, Person
+from vmsd.model.person import Person
 
 
 class Login(Body):
     name: str = Field(min_length=1, max_length=100)
-    password: str = Field(min_length=1, max_length=256)
+    password: Password
 
 
 class NewPassword(Body):
-    password: str = Field(min_length=1, max_length=256)
-    new_password: str = Field(min_length=1, max_length=256)
+    password: Password
+    new_password: Password
 
 
 class ShownCity(Body):
-    city_id: str = Field(max_length=36)
+    city_id: UUID = Field(strict=False)
 
 
 async def log_in(request: web.Request) -> web.Response:
     body = await read_body(request, Login)
     site = request.app[SITE]
-    logged_in = await site.accounts.log_in(body.name, body.password)
+    logged_in = await site.accounts.log_in(body.name, body.password, request.remote or "")
     response = json_answer(await _person(request, logged_in.person))
     response.set_cookie(
         COOKIE,
@@ -38,28 +39,41 @@ async def log_in(request: web.Request) -> web.Response:
         max_age=site.settings.http.session_absolute_s,
         httponly=True,
         samesite="Strict",
-        secure=request.secure,
+        secure=_encrypted(request),
         path="/",
     )
     return response
 
 
+def _encrypted(request: web.Request) -> bool:
+    """Whether the browser speaks TLS, with us or with a proxy that says so.
+
+    Nobody gains by saying so wrongly: it only keeps their own cookie off plain connections.
+    """
+    return request.secure or request.headers.get("X-Forwarded-Proto") == "https"
+
+
 async def log_out(request: web.Request) -> web.Response:
-    await request.app[SITE].accounts.log_out(caller_of(request))
+    site, caller = request.app[SITE], caller_of(request)
+    await site.accounts.log_out(caller)
+    site.streams.close_of(caller)
     response = web.Response(status=204)
-    response.del_cookie(COOKIE, path="/")
+    response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=_encrypted(request))
     return response
 
 
 async def me(request: web.Request) -> web.Response:
-    caller: Caller = caller_of(request)
+    caller = caller_of(request)
     verbs = sorted(caller.verbs)
     return json_answer(await _person(request, caller.person) | {"verbs": verbs})
 
 
 async def change_password(request: web.Request) -> web.Response:
+    """Ends every session of the account, this one too, and all that was being watched with them."""
     body = await read_body(request, NewPassword)
-    await request.app[SITE].accounts.change_password(caller_of(request), body.password, body.new_password)
+    site, caller = request.app[SITE], caller_of(request)
+    await site.accounts.change_password(caller, body.password, body.new_password, request.remote or "")
+    site.streams.close_of(caller, everywhere=True)
     return web.Response(status=204)
 
 
@@ -67,7 +81,7 @@ async def show_city(request: web.Request) -> web.Response:
     """The city a superadmin's pages show."""
     body = await read_body(request, ShownCity)
     site = request.app[SITE]
-    city = await site.cities.get(body.city_id)
+    city = await site.cities.get(str(body.city_id))
     await site.accounts.show_city(caller_of(request), city.id)
     return web.Response(status=204)
 

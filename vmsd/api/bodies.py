@@ -4,28 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from aiohttp import web
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from vmsd.api.site import SITE
-from vmsd.errors import FieldProblem, Invalid, Malformed, TooSlow
+from vmsd.errors import FieldProblem, Invalid, Malformed, NotFound, TooLarge, TooSlow
 
 Item = TypeVar("Item")
+Model = TypeVar("Model", bound=BaseModel)
+
+MOST_PROBLEMS = 50
+"""An answer names at most so many wrong fields, however many there are."""
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=False)]
+dumps = partial(json.dumps, allow_nan=False)
 
 
 class Body(BaseModel):
-    """What a JSON body must look like; unknown fields are refused."""
+    """What a JSON body must look like; unknown fields are refused, and no type is taken for another."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class Query(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    """What a query may hold: by itself nothing."""
 
-    token: str | None = None
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class Page(Query):
@@ -39,6 +58,13 @@ class Period(Query):
     start: AwareDatetime
     end: AwareDatetime
 
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: AwareDatetime, info: ValidationInfo) -> AwareDatetime:
+        if "start" in info.data and end <= info.data["start"]:
+            raise PydanticCustomError("period", "must be after start")
+        return end
+
     @property
     def start_ms(self) -> int:
         return round(self.start.timestamp() * 1000)
@@ -48,38 +74,84 @@ class Period(Query):
         return round(self.end.timestamp() * 1000)
 
 
-Model = TypeVar("Model", bound=BaseModel)
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
-
 async def read_body(request: web.Request, model: type[Model]) -> Model:
-    """Raises `Malformed` for what is not JSON, `Invalid` for what is not `model`, `TooSlow`."""
+    """Raises `Malformed` for what is not JSON, `Invalid` for what is not `model`, `TooLarge`, `TooSlow`."""
     return parse(model, await read_json(request))
 
 
-async def read_json(request: web.Request) -> Any:
+async def read_patch(request: web.Request) -> dict[str, Any]:
+    """The members an object is to have from now on; the rest of it stays. Raises as `read_body` does."""
+    patch = await read_json(request)
+    if not isinstance(patch, dict):
+        raise Invalid("the body is not an object", FieldProblem("", "must be an object"))
+    return patch
+
+
+async def read_json(request: web.Request, *, empty: Any = None) -> Any:
+    """The body's JSON; `empty`, when given, stands for no body at all."""
+    raw = await _read(request)
+    if not raw and empty is not None:
+        return empty
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType
     try:
-        async with asyncio.timeout(request.app[SITE].settings.http.body_deadline_s):
-            raw = await request.read()
-    except TimeoutError as error:
-        raise TooSlow("the body did not arrive in time") from error
-    try:
-        return json.loads(raw)
+        return json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise Malformed("the body is not JSON") from error
 
 
+async def _read(request: web.Request) -> bytes:
+    http = request.app[SITE].settings.http
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise web.HTTPUnsupportedMediaType
+    if (request.content_length or 0) > http.body_bytes:
+        raise TooLarge(f"a body has at most {http.body_bytes} bytes")
+    try:
+        async with asyncio.timeout(http.body_deadline_s):
+            return await request.read()
+    except TimeoutError as error:
+        raise TooSlow("the body did not arrive in time") from error
+    except web.RequestPayloadError as error:
+        raise Malformed("the body did not arrive whole") from error
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
 def read_query(request: web.Request, model: type[Model]) -> Model:
     """Each parameter once; raises `Invalid`."""
-    return parse(model, dict(request.query))
+    raw: dict[str, str] = {}
+    for name, value in request.query.items():
+        if name in raw:
+            raise Invalid("some fields were refused", FieldProblem(pointer([name]), "stands there twice"))
+        raw[name] = value
+    return parse(model, raw)
 
 
-def parse(model: type[Model], raw: Any) -> Model:
+def query_of(request: web.Request, model: type[Model]) -> Model:
+    """What the door has read of the query, for a route that is in the table with this `model`."""
+    query = request["query"]
+    if not isinstance(query, model):
+        raise TypeError(f"the table of routes promises {type(query).__name__}, not {model.__name__}")
+    return query
+
+
+def parse(model: type[Model], raw: Any, *, strict: bool | None = None) -> Model:
+    """`strict=False` also takes numbers and yes/no written as text, as a CSV file has them."""
     try:
-        return model.model_validate(raw)
+        return model.model_validate(raw, strict=strict)
     except ValidationError as error:
-        problems = [FieldProblem(pointer(one["loc"]), one["msg"]) for one in error.errors()]
-        raise Invalid("some fields were refused", *problems) from error
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        problems = [FieldProblem(pointer(one["loc"]), one["msg"]) for one in found[:MOST_PROBLEMS]]
+        raise Invalid("some fields were refused", *problems) from None
 
 
 def pointer(location: Sequence[int | str]) -> str:
@@ -87,9 +159,17 @@ def pointer(location: Sequence[int | str]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
 
 
-def page_of(
-    items: Sequence[Item], limit: int, cursor: Callable[[Item], str]
-) -> tuple[Sequence[Item], str | None]:
+@contextmanager
+def naming_cursor() -> Iterator[None]:
+    """What is not found in this block is what the cursor points at."""
+    try:
+        yield
+    except NotFound:
+        problem = FieldProblem("/cursor", "not one of this list's, or no longer")
+        raise Invalid("the cursor was refused", problem) from None
+
+
+def page_of(items: Sequence[Item], limit: int, cursor: Callable[[Item], str]) -> tuple[Sequence[Item], str | None]:
     """The page and the cursor of the next, from one item more than the page holds."""
     if len(items) <= limit:
         return items, None
@@ -97,4 +177,4 @@ def page_of(
 
 
 def json_answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response(data, status=status, headers={"Cache-Control": "no-store"} | (headers or {}))
+    return web.json_response(data, status=status, headers={"Cache-Control": "no-store"} | (headers or {}), dumps=dumps)

@@ -6,8 +6,20 @@ from typing import Any
 
 from aiohttp import web
 
-from vmsd.api.bodies import Body, Name, Page, json_answer, page_of, read_body, read_query
+from vmsd.api.bodies import (
+    Body,
+    Name,
+    Page,
+    json_answer,
+    naming_cursor,
+    page_of,
+    parse,
+    query_of,
+    read_body,
+    read_patch,
+)
 from vmsd.api.door import caller_of
+from vmsd.api.ids import id_in_path
 from vmsd.api.site import SITE
 from vmsd.clock import rfc3339
 from vmsd.errors import NotFound
@@ -19,12 +31,6 @@ class NewCity(Body):
     name: Name
     status: CityStatus = "active"
     plan: Plan = "basic"
-
-
-class CityPatch(Body):
-    name: Name | None = None
-    status: CityStatus | None = None
-    plan: Plan | None = None
 
 
 def shown(city: City) -> dict[str, Any]:
@@ -39,13 +45,12 @@ def shown(city: City) -> dict[str, Any]:
 
 
 async def list_cities(request: web.Request) -> web.Response:
-    page = read_query(request, Page)
+    page = query_of(request, Page)
     site, caller = request.app[SITE], caller_of(request)
     if caller.person.city_id is not None:
-        return json_answer(
-            {"items": [shown(await site.cities.get_by_id(caller.person.city_id))], "next": None}
-        )
-    found = await site.cities.list(after=page.cursor, limit=page.limit + 1)
+        return json_answer({"items": [shown(await site.cities.get_by_id(caller.person.city_id))], "next": None})
+    with naming_cursor():
+        found = await site.cities.list(after=page.cursor, limit=page.limit + 1)
     cities, following = page_of(found, page.limit, lambda city: city.public_id)
     return json_answer({"items": [shown(city) for city in cities], "next": following})
 
@@ -61,8 +66,9 @@ async def get_city(request: web.Request) -> web.Response:
 
 
 async def change_city(request: web.Request) -> web.Response:
-    body = await read_body(request, CityPatch)
     city = await _city(request)
+    present = {"name": city.name, "status": city.status, "plan": city.plan}
+    body = parse(NewCity, present | await read_patch(request))
     changed = await request.app[SITE].cities.change(city, name=body.name, status=body.status, plan=body.plan)
     return json_answer(shown(changed))
 
@@ -74,7 +80,7 @@ async def remove_city(request: web.Request) -> web.Response:
 
 async def _city(request: web.Request) -> City:
     """The one in the URL; another's city does not exist for anybody but a superadmin."""
-    city = await request.app[SITE].cities.get(request.match_info["city_id"])
+    city = await request.app[SITE].cities.get(id_in_path(request, "city_id", "city"))
     caller = caller_of(request)
     if caller.role != Role.SUPERADMIN and caller.person.city_id != city.id:
         raise NotFound("there is no such city")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from vmsd.api.bodies import read_query
+from vmsd.api.ids import find_id
 from vmsd.api.policy import Handler, Route, Tenant
 from vmsd.api.site import SITE, Site
 from vmsd.errors import Malformed, NotAllowed, NotFound, NotLoggedIn
@@ -31,8 +32,12 @@ def door(policies: Mapping[web.AbstractRoute, Route]) -> Middleware:
         route = policies.get(request.match_info.route)
         if route is None:
             return await handler(request)
-        if route.tenant != Tenant.PUBLIC:
+        if route.tenant == Tenant.PUBLIC:
+            _refuse_other_origins(request)
+        else:
             await _admit(request, route)
+        if route.query is not None:
+            request["query"] = read_query(request, route.query)
         return await handler(request)
 
     return check
@@ -41,15 +46,18 @@ def door(policies: Mapping[web.AbstractRoute, Route]) -> Middleware:
 async def _admit(request: web.Request, route: Route) -> None:
     site = request.app[SITE]
     caller = await _caller(request, site, route)
-    _refuse_other_origins(request, caller)
+    if caller.means == "session":
+        _refuse_other_origins(request)
     request["caller"] = caller
+    own = await _own_city(site, caller)
+    if own is not None and own.status == "suspended" and not route.leaving:
+        raise NotAllowed("this city is suspended")
     if route.verb is not None and route.verb not in caller.verbs:
         raise NotAllowed("your account may not do this")
     if route.tenant == Tenant.SITE and caller.role != Role.SUPERADMIN:
         raise NotAllowed("only a superadmin may do this")
     if route.tenant == Tenant.CITY:
-        city = await _city(request, site, route, caller)
-        _refuse_suspended(city, caller)
+        city = await _city(request, site, route, caller, own)
         request["city"] = site.open_city(city)
         request["caller"] = replace(caller, city=city)
 
@@ -60,59 +68,75 @@ async def _caller(request: web.Request, site: Site, route: Route) -> Caller:
         if bearer.startswith(TOKEN_PREFIX):
             return await site.accounts.caller_of_token(bearer)
         if route.media:
-            return _viewer(request, site, bearer)
+            return await _viewer(request, site, bearer)
         raise NotLoggedIn("this token is not valid")
     if route.media and "token" in request.query:
-        return _viewer(request, site, request.query["token"])
+        return await _viewer(request, site, request.query["token"])
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
         raise NotLoggedIn("log in first")
     return await site.accounts.caller_of_session(cookie)
 
 
-def _viewer(request: web.Request, site: Site, token: str) -> Caller:
+async def _viewer(request: web.Request, site: Site, token: str) -> Caller:
+    """A viewing token counts while it is used and what it was opened with counts."""
     stream = site.streams.use(token)
+    if site.streams.must_be_checked(stream):
+        await site.accounts.check_still_valid(stream.caller)
+        site.streams.note_checked(stream)
     request["stream"] = stream
     person = stream.caller.person
     return Caller(person, "viewing", camera_id=stream.camera_id, shown_city_id=stream.city_id)
 
 
-def _refuse_other_origins(request: web.Request, caller: Caller) -> None:
+def _refuse_other_origins(request: web.Request) -> None:
     """A cookie alone changes nothing from another site: the browser must say the request is our own page's."""
-    if caller.means != "session" or request.method in SAFE_METHODS:
+    if request.method in SAFE_METHODS:
         return
     origin = request.headers.get("Origin")
-    same_origin = origin is not None and urlsplit(origin).netloc == request.host
+    same_origin = origin is None or _host_of(origin) == request.headers.get("Host")
     same_site = request.headers.get("Sec-Fetch-Site") in (None, "same-origin", "none")
-    if not same_site or (origin is not None and not same_origin):
+    if not same_site or not same_origin:
         raise NotAllowed("this request comes from another site")
 
 
-async def _city(request: web.Request, site: Site, route: Route, caller: Caller) -> City:
+def _host_of(origin: str) -> str | None:
+    """None for `null` and for what is no origin at all."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None
+
+
+async def _own_city(site: Site, caller: Caller) -> City | None:
+    """None for a superadmin, who belongs to no city."""
+    city_id = caller.person.city_id
+    return None if city_id is None else await site.cities.get_by_id(city_id)
+
+
+async def _city(request: web.Request, site: Site, route: Route, caller: Caller, own: City | None) -> City:
     named = request.headers.get(CITY_HEADER)
     if named is not None:
-        return await _named_city(site, caller, named)
-    if caller.person.city_id is not None:
-        return await site.cities.get_by_id(caller.person.city_id)
+        return await _named_city(site, caller, own, named)
+    if own is not None:
+        return own
     if caller.means == "viewing" or (caller.means == "session" and (route.page or route.media)):
         return await _shown_city(site, caller)
     raise Malformed(f"say which city in the {CITY_HEADER} header")
 
 
-async def _named_city(site: Site, caller: Caller, named: str) -> City:
-    try:
-        public_id = str(UUID(named))
-    except ValueError as error:
-        raise Malformed(f"{CITY_HEADER} is not a UUID") from error
-    if caller.role == Role.SUPERADMIN:
-        city = await site.cities.get(public_id)
-        if caller.means == "viewing" and city.id != caller.shown_city_id:
-            raise NotAllowed("this viewing token is another city's")
-        return city
-    own = await site.cities.get_by_id(caller.person.city_id or 0)
-    if own.public_id != public_id:
-        raise NotAllowed("this is not your city")
-    return own
+async def _named_city(site: Site, caller: Caller, own: City | None, named: str) -> City:
+    public_id = find_id(named)
+    if public_id is None:
+        raise Malformed(f"{CITY_HEADER} is not a UUID")
+    if own is not None:
+        if own.public_id != public_id:
+            raise NotAllowed("this is not your city")
+        return own
+    city = await site.cities.get(public_id)
+    if caller.means == "viewing" and city.id != caller.shown_city_id:
+        raise NotAllowed("this viewing token is another city's")
+    return city
 
 
 async def _shown_city(site: Site, caller: Caller) -> City:
@@ -122,11 +146,6 @@ async def _shown_city(site: Site, caller: Caller) -> City:
     if not cities:
         raise NotFound("there is no city yet")
     return cities[0]
-
-
-def _refuse_suspended(city: City, caller: Caller) -> None:
-    if city.status == "suspended" and caller.role != Role.SUPERADMIN:
-        raise NotAllowed("this city is suspended")
 
 
 def city_of(request: web.Request) -> OpenCity:

@@ -20,10 +20,12 @@ EVERYWHERE = {
 }
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Called by aiohttp just before an answer's first byte: pages, files, streams, errors and redirects alike.
+async def before_answer(_request: web.Request, response: web.StreamResponse) -> None:
+    """Called by aiohttp just before an answer's first byte: pages, files, streams, errors and redirects alike."""
+    add_headers(response)
 
-    What no handler said may be kept is not kept.
-    """
+
+def add_headers(response: web.StreamResponse) -> None:
+    """What no handler said may be kept is not kept."""
     response.headers.update(EVERYWHERE)
     response.headers.setdefault("Cache-Control", "no-store")

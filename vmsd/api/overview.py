@@ -9,9 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from vmsd.api.bodies import json_answer
-from vmsd.api.door import city_of
+from vmsd.api.door import caller_of, city_of
 from vmsd.api.site import SITE
 from vmsd.clock import rfc3339
+from vmsd.model.person import Role
 from vmsd.store.segments import CameraTotal
 
 DAY_MS = 86_400_000
@@ -35,7 +36,11 @@ async def states(request: web.Request) -> web.Response:
 
 
 async def system(request: web.Request) -> web.Response:
-    return json_answer(request.app[SITE].overview.system())
+    """How the box is doing; how much all cities together are watching is nobody's but the superadmin's."""
+    answer = request.app[SITE].overview.system()
+    if caller_of(request).role != Role.SUPERADMIN:
+        answer["hls"] = {}
+    return json_answer(answer)
 
 
 async def storage(request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from enum import Enum
 
 from aiohttp import web
 
+from vmsd.api.bodies import Query
 from vmsd.model.person import Verb
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,7 +29,12 @@ class Tenant(Enum):
 
 @dataclass(frozen=True)
 class Route:
-    """One line of the table. `media` routes also take a viewing token, in `?token=` or as the bearer."""
+    """One line of the table.
+
+    `media` routes also take a viewing token, in `?token=` or as the bearer. `query` is all that may stand in
+    the query string; None leaves it alone, for pages and for players that add what they like. `leaving` routes
+    stay open to people whose city is suspended.
+    """
 
     method: str
     path: str
@@ -37,3 +43,5 @@ class Route:
     verb: Verb | None = None
     media: bool = False
     page: bool = False
+    query: type[Query] | None = Query
+    leaving: bool = False

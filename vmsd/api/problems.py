@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import quote
 
 import structlog
 from aiohttp import web
@@ -38,6 +39,12 @@ KINDS: tuple[tuple[type[errors.VmsdError], Kind], ...] = (
     (errors.SourceFailed, Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "Source failed")),
     (errors.BadMedia, Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "Not readable as video")),
 )
+DETAILS = {
+    404: "there is nothing at this address",
+    405: "this address does not know that method",
+    413: "the body is over the limit",
+    415: "a body is JSON, sent as application/json and not compressed",
+}
 UNEXPECTED = Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
 
 
@@ -48,9 +55,6 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     except errors.VmsdError as error:
         return _answer(request, _kind_of(error), str(error), error)
-    except web.HTTPRequestEntityTooLarge:
-        kind = Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too large")
-        return _answer(request, kind, "the body is over the limit")
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
@@ -68,8 +72,7 @@ def _kind_of(error: errors.VmsdError) -> Kind:
 
 
 def _detail_of(status: int) -> str:
-    known = {404: "there is nothing at this address", 405: "this address does not know that method"}
-    return known.get(status, "the request was refused")
+    return DETAILS.get(status, "the request was refused")
 
 
 def _allow(error: web.HTTPException) -> dict[str, str]:
@@ -101,9 +104,7 @@ def _answer(
         body["errors"] = [{"pointer": one.pointer, "detail": one.detail} for one in error.problems]
     if isinstance(error, errors.SourceFailed | errors.NoPicture):
         body["cause"] = error.cause
-    return web.json_response(
-        body, status=kind.status, headers=headers, content_type="application/problem+json"
-    )
+    return web.json_response(body, status=kind.status, headers=headers, content_type="application/problem+json")
 
 
 def _headers(error: errors.VmsdError | None) -> dict[str, str]:
@@ -129,7 +130,7 @@ def _for_people(request: web.Request) -> bool:
 
 def _page(request: web.Request, kind: Kind, detail: str, headers: dict[str, str]) -> web.StreamResponse:
     if kind.status == HTTPStatus.UNAUTHORIZED:
-        raise web.HTTPSeeOther(f"/login?next={request.rel_url.raw_path}")
+        raise web.HTTPSeeOther(f"/login?next={quote(request.rel_url.raw_path_qs, safe='/')}")
     response = request.app[SITE].renderer.render_error(request, kind.status.value, kind.title, detail)
     response.headers.update(headers)
     return response

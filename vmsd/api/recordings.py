@@ -8,10 +8,10 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import Field
 
-from vmsd.api.bodies import Period, json_answer, read_query
+from vmsd.api.bodies import Period, json_answer, naming_cursor, query_of
 from vmsd.api.door import city_of
+from vmsd.api.ids import id_in_path
 from vmsd.clock import rfc3339
-from vmsd.errors import FieldProblem, Invalid
 from vmsd.model.segment import SegmentFlag, SegmentState
 from vmsd.services.recordings import Recording
 
@@ -43,16 +43,16 @@ def shown(recording: Recording) -> dict[str, Any]:
 
 
 async def list_recordings(request: web.Request) -> web.Response:
-    search = read_query(request, Search)
-    if search.end_ms <= search.start_ms:
-        raise Invalid("the period was refused", FieldProblem("/end", "must be after start"))
+    search = query_of(request, Search)
     city = city_of(request)
     camera = await city.cameras.get(str(search.camera_id), removed_too=True)
-    page = await city.recordings.list(
-        camera, search.start_ms, search.end_ms, after=search.cursor, limit=search.limit
-    )
+    with naming_cursor():
+        page = await city.recordings.list(
+            camera, search.start_ms, search.end_ms, after=search.cursor, limit=search.limit
+        )
     return json_answer({"items": [shown(recording) for recording in page.items], "next": page.next})
 
 
 async def get_recording(request: web.Request) -> web.Response:
-    return json_answer(shown(await city_of(request).recordings.get(request.match_info["recording_id"])))
+    recording_id = id_in_path(request, "recording_id", "recording")
+    return json_answer(shown(await city_of(request).recordings.get(recording_id)))

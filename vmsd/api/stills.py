@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic import Field
 
-from vmsd.api.bodies import Query, read_query
+from vmsd.api.bodies import Query, query_of
 from vmsd.api.cameras import camera_of
 from vmsd.api.door import city_of
 from vmsd.api.site import SITE
@@ -13,12 +13,13 @@ from vmsd.clock import rfc3339
 
 
 class Snapshot(Query):
+    token: str | None = None
     fresh: bool = False
     width: int | None = Field(None, ge=64, le=3840)
 
 
 async def snapshot(request: web.Request) -> web.Response:
-    query = read_query(request, Snapshot)
+    query = query_of(request, Snapshot)
     camera = await camera_of(request)
     site = request.app[SITE]
     still = await site.stills.get(city_of(request).city, camera, fresh=query.fresh, width=query.width)

@@ -6,41 +6,37 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import Field
 
-from vmsd.api.bodies import Page, Query, json_answer, read_query
+from vmsd.api.bodies import Page, Query, json_answer, page_of, query_of
 from vmsd.api.door import caller_of, city_of
+from vmsd.api.ids import id_in_path
 from vmsd.api.site import SITE
 from vmsd.clock import rfc3339
-from vmsd.errors import NotFound
+from vmsd.errors import NotAllowed, NotFound
 from vmsd.model.person import Role
-from vmsd.services.streams import Opened, Stream
+from vmsd.services.streams import Stream
 
 
 class NewStream(Query):
     camera_id: UUID
 
 
-class StreamPage(Page):
-    limit: int = Field(500, ge=1, le=500)
-
-
 async def open_stream(request: web.Request) -> web.Response:
     """A new viewing session of one camera; its token is bound to that camera and dies when nobody uses it."""
-    query = read_query(request, NewStream)
+    query = query_of(request, NewStream)
     city = city_of(request)
     camera = await city.cameras.get(str(query.camera_id))
     site = request.app[SITE]
-    opened = site.streams.open(caller_of(request), city.city.id, camera.id, camera.public_id)
-    answer = shown(request, opened.stream) | addresses(opened)
+    stream = site.streams.open(caller_of(request), city.city.id, camera.id, camera.public_id)
+    answer = shown(request, stream) | addresses(stream)
     if camera.sub_source_url:
-        answer["main_hls_url"] = f"/hls/stream_{camera.public_id}_main/index.m3u8?token={opened.token}"
-    return json_answer(answer, 201, {"Location": f"/api/v1/streams/{opened.stream.session_id}"})
+        answer["main_hls_url"] = f"/hls/stream_{camera.public_id}_main/index.m3u8?token={stream.token}"
+    return json_answer(answer, 201, {"Location": f"/api/v1/streams/{stream.session_id}"})
 
 
-def addresses(opened: Opened) -> dict[str, Any]:
+def addresses(stream: Stream) -> dict[str, Any]:
     """Low latency and WebRTC are not offered by this version: null says so."""
-    camera, token = opened.stream.camera_public_id, opened.token
+    camera, token = stream.camera_public_id, stream.token
     return {
         "hls_url": f"/hls/stream_{camera}/index.m3u8?token={token}",
         "ll_hls_url": None,
@@ -61,17 +57,11 @@ def shown(request: web.Request, stream: Stream) -> dict[str, Any]:
 
 
 async def list_streams(request: web.Request) -> web.Response:
-    page = read_query(request, StreamPage)
-    streams = request.app[SITE].streams.list(city_of(request).city.id)
+    page = query_of(request, Page)
+    streams = request.app[SITE].streams.list(city_of(request).city.id, after=page.cursor or "")
     own = [stream for stream in streams if _sees(request, stream)]
-    after = 0 if page.cursor is None else _position(own, page.cursor)
-    items = own[after : after + page.limit]
-    following = items[-1].session_id if len(own) > after + page.limit else None
+    items, following = page_of(own, page.limit, lambda stream: stream.place)
     return json_answer({"items": [shown(request, stream) for stream in items], "next": following})
-
-
-def _position(streams: list[Stream], cursor: str) -> int:
-    return next((at for at, stream in enumerate(streams, 1) if stream.session_id == cursor), len(streams))
 
 
 def _sees(request: web.Request, stream: Stream) -> bool:
@@ -85,10 +75,11 @@ async def get_stream(request: web.Request) -> web.Response:
 
 
 async def urls(request: web.Request) -> web.Response:
-    """Fresh addresses for a session: the old token stops counting."""
+    """Whoever watches by these addresses watches in the name of the person who opened the session."""
     stream = stream_of(request)
-    site = request.app[SITE]
-    return json_answer(shown(request, stream) | addresses(site.streams.renew(stream)))
+    if stream.caller.person.id != caller_of(request).person.id:
+        raise NotAllowed("these addresses are another person's")
+    return json_answer(shown(request, stream) | addresses(stream))
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -105,7 +96,7 @@ async def close_stream(request: web.Request) -> web.Response:
 
 def stream_of(request: web.Request) -> Stream:
     site, city = request.app[SITE], city_of(request)
-    stream = site.streams.get(city.city.id, request.match_info["session_id"])
+    stream = site.streams.get(city.city.id, id_in_path(request, "session_id", "viewing session"))
     if not _sees(request, stream):
         raise NotFound("there is no such viewing session")
     return stream

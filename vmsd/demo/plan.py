@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CITY = "Cidade Demonstração"
+ZONE = "America/Sao_Paulo"
+"""Of the clock in the pictures, as the site shows it."""
 PLACES = (
     "Portaria",
     "Praça Central",
@@ -48,7 +50,7 @@ def _camera(number: int) -> DemoCamera:
     arguments = special.get(number, ("--size", "640x360", "--fps", "12"))
     login = ("vigia", "senha p@ra:testes/ç") if number == 3 else ("", "")  # noqa: PLR2004 - the fourth one
     place_of = (-23.55 + 0.004 * (number % 4), -46.63 + 0.005 * (number // 4))
-    return DemoCamera(name, ("--gop-s", "2", *arguments), *login, *place_of)
+    return DemoCamera(name, ("--zone", ZONE, "--gop-s", "2", *arguments), *login, *place_of)
 
 
 @dataclass(frozen=True)

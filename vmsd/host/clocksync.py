@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from functools import lru_cache
 
 STA_UNSYNC = 0x0040
 STA_NANO = 0x2000
@@ -35,13 +36,22 @@ class _Timex(ctypes.Structure):
 
 def read_kernel_clock() -> KernelClock:
     """Asks only (`modes` is 0), so it needs no right and changes nothing."""
-    try:
-        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
-    except (OSError, AttributeError):
-        return KernelClock(None)
     timex = _Timex(modes=0)
-    answer = adjtimex(ctypes.byref(timex))
+    answer = _adjtimex(timex)
     if answer < 0:
         return KernelClock(None)
     synchronised = answer != TIME_ERROR and not timex.status & STA_UNSYNC
     return KernelClock(synchronised, timex.offset // 1000 if timex.status & STA_NANO else timex.offset)
+
+
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _adjtimex(timex: _Timex) -> int:
+    """Negative where the system has no such call or refuses it."""
+    try:
+        return int(_library().adjtimex(ctypes.byref(timex)))
+    except (OSError, AttributeError):
+        return -1

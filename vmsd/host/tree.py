@@ -6,13 +6,10 @@ import ctypes
 import errno
 import os
 import stat
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+from pathlib import Path
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -41,11 +38,7 @@ class Tree:
 
     def folders(self) -> list[Folder]:
         """Every folder two levels down, whatever its name; a leading dot hides one."""
-        return [
-            Folder(city, camera)
-            for city in _subfolders(self.root)
-            for camera in _subfolders(self.root / city)
-        ]
+        return [Folder(city, camera) for city in _subfolders(self.root) for camera in _subfolders(self.root / city)]
 
     def changed_ns(self, folder: Folder) -> int | None:
         """When a file last came to or left the folder; None when there is no such folder."""
@@ -160,8 +153,6 @@ def _unlink(name: str, handle: int) -> bool:
 def _subfolders(path: Path) -> Iterable[str]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as entries:
         return sorted(
-            entry.name
-            for entry in entries
-            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
         )
     return []

@@ -5,15 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
 from uuid import UUID, uuid4
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 OWN_FOLDER = ".vmsd"
 """What vmsd itself keeps on the volume lies here; it is no city's folder."""
@@ -51,9 +48,7 @@ class VolumeState:
         return self.condition is Condition.OK
 
 
-def inspect(
-    recordings_dir: Path, expected_uuid: str | None, must_be_mount: bool, *, sync: bool = False
-) -> VolumeState:
+def inspect(recordings_dir: Path, expected_uuid: str | None, must_be_mount: bool, *, sync: bool = False) -> VolumeState:
     """Look at the volume and, when it is the expected one, write one byte to it (made durable if `sync`).
 
     Nothing at all is written to a volume whose marker is not the expected one. Blocks on a hung disk.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -32,7 +32,7 @@ class Path(Answer):
 
     name: str
     available: bool
-    inbound_bytes: int = Field(0, validation_alias=AliasChoices("inboundBytes", "bytesReceived"), ge=0)
+    inbound_bytes: int = Field(0, validation_alias=AliasChoices("inboundBytes", "bytesReceived"), ge=0, lt=2**64)
     tracks: tuple[Track, ...] = Field((), alias="tracks2")
     readers: tuple[dict[str, Any], ...] = ()
 
@@ -45,11 +45,9 @@ class ConfiguredPath(Answer):
     record: bool = False
 
 
-class PathPage(Answer):
-    page_count: int = Field(alias="pageCount", ge=0)
-    items: tuple[Path, ...]
+Item = TypeVar("Item")
 
 
-class ConfiguredPathPage(Answer):
+class Page(Answer, Generic[Item]):
     page_count: int = Field(alias="pageCount", ge=0)
-    items: tuple[ConfiguredPath, ...]
+    items: tuple[Item, ...]

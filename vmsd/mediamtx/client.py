@@ -10,12 +10,13 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from vmsd.errors import MediaServerAway
-from vmsd.mediamtx.answers import ConfiguredPath, ConfiguredPathPage, Info, Path, PathPage
+from vmsd.mediamtx.answers import ConfiguredPath, Info, Page, Path
 
 PAGE_ITEMS = 1000
 MAX_PAGES = 20
 
 Model = TypeVar("Model", bound=BaseModel)
+Item = TypeVar("Item", Path, ConfiguredPath)
 
 
 class MediaMtxClient:
@@ -43,24 +44,28 @@ class MediaMtxClient:
 
     async def list_paths(self) -> list[Path]:
         """All live paths, every page."""
-        items: list[Path] = []
-        for number in range(MAX_PAGES):
-            page = _parse(PathPage, await self._ask("GET", f"/v3/paths/list?{_page(number)}"))
-            items += page.items
-            if number + 1 >= page.page_count:
-                break
-        return items
+        return await self._list("/v3/paths/list", Page[Path])
 
     async def list_configured_paths(self) -> list[ConfiguredPath]:
         """All paths of MediaMTX's configuration as it has loaded it, every page."""
-        items: list[ConfiguredPath] = []
-        for number in range(MAX_PAGES):
-            page = _parse(
-                ConfiguredPathPage, await self._ask("GET", f"/v3/config/paths/list?{_page(number)}")
-            )
-            items += page.items
-            if number + 1 >= page.page_count:
-                break
+        return await self._list("/v3/config/paths/list", Page[ConfiguredPath])
+
+    async def _list(self, path: str, model: type[Page[Item]]) -> list[Item]:
+        """The limits of time and size are those of all pages together."""
+        items: list[Item] = []
+        left_bytes = self._answer_bytes
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                for number in range(MAX_PAGES):
+                    query = f"itemsPerPage={PAGE_ITEMS}&page={number}"
+                    body = await self._ask("GET", f"{path}?{query}", most_bytes=left_bytes)
+                    page = _parse(model, body)
+                    items += page.items
+                    left_bytes -= len(body)
+                    if number + 1 >= page.page_count:
+                        break
+        except TimeoutError as error:
+            raise MediaServerAway("MediaMTX does not answer") from error
         return items
 
     async def set_recording(self, *, on: bool) -> None:
@@ -71,7 +76,9 @@ class MediaMtxClient:
         async with self._one_change:
             await self._ask("PATCH", "/v3/config/pathdefaults/patch", {"record": on})
 
-    async def _ask(self, method: str, path: str, body: dict[str, object] | None = None) -> bytes:
+    async def _ask(
+        self, method: str, path: str, body: dict[str, object] | None = None, *, most_bytes: int | None = None
+    ) -> bytes:
         try:
             async with (
                 asyncio.timeout(self._deadline_s),
@@ -79,26 +86,23 @@ class MediaMtxClient:
                     method, self._url + path, json=body, headers=self._headers, allow_redirects=False
                 ) as response,
             ):
-                return await self._read(response)
+                return await _read(response, self._answer_bytes if most_bytes is None else most_bytes)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             refused = isinstance(error, aiohttp.ClientConnectorError)
             raise MediaServerAway("MediaMTX does not answer", refused=refused) from error
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        if response.status != 200:  # noqa: PLR2004 - HTTP's own number
-            raise MediaServerAway(f"MediaMTX answered {response.status}")
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.content.iter_any():
-            size += len(chunk)
-            if size > self._answer_bytes:
-                raise MediaServerAway(f"MediaMTX answered more than {self._answer_bytes} bytes")
-            chunks.append(chunk)
-        return b"".join(chunks)
 
-
-def _page(number: int) -> str:
-    return f"itemsPerPage={PAGE_ITEMS}&page={number}"
+async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    if response.status != 200:  # noqa: PLR2004 - HTTP's own number
+        raise MediaServerAway(f"MediaMTX answered {response.status}")
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > most_bytes:
+            raise MediaServerAway("MediaMTX answered more than it may")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _parse(model: type[Model], body: bytes) -> Model:

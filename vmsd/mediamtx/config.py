@@ -110,22 +110,28 @@ class ConfigFile:
         _replace(self.path, text)
         return True
 
-    def keep_as_good(self) -> None:
-        """Remember the present file as one MediaMTX has loaded."""
-        text = self.read()
-        if text is not None:
+    def keep_as_good(self, text: str) -> None:
+        """Remember what MediaMTX was seen to have loaded."""
+        if _read(self.last_good) != text:
             _replace(self.last_good, text)
 
     def read(self) -> str | None:
-        return self.path.read_text("utf-8") if self.path.exists() else None
+        """None when there is no such file, or one that is no text."""
+        return _read(self.path)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text("utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
 
 
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
-    with open(
-        os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w", encoding="utf-8"
-    ) as file:
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

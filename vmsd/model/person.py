@@ -52,6 +52,8 @@ class Caller:
     means: str
     """`session`, `token` or `viewing`."""
     session_hash: bytes | None = None
+    token_hash: bytes | None = None
+    """Of the API token they proved it with."""
     shown_city_id: int | None = None
     """The city a superadmin's pages show."""
     camera_id: int | None = None

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from aiohttp import hdrs, web
 
-from vmsd.errors import NotFound
+from vmsd.errors import NotAllowed, NotFound
+from vmsd.model.person import Verb
 from vmsd.pages.assets import Asset
 from vmsd.pages.render import RENDERER
 
@@ -28,10 +29,12 @@ async def cameras(request: web.Request) -> web.StreamResponse:
 
 
 async def camera_new(request: web.Request) -> web.StreamResponse:
+    _refuse_unless_configuring(request)
     return request.app[RENDERER].render(request, "camera_form.html", camera_id="")
 
 
 async def camera_edit(request: web.Request) -> web.StreamResponse:
+    _refuse_unless_configuring(request)
     return request.app[RENDERER].render(request, "camera_form.html", camera_id=_camera_id(request))
 
 
@@ -69,6 +72,11 @@ def _camera_id(request: web.Request) -> str:
         return str(UUID(request.match_info["id"]))
     except ValueError:
         raise NotFound("there is no such camera") from None
+
+
+def _refuse_unless_configuring(request: web.Request) -> None:
+    if Verb.CONFIGURE not in request["caller"].verbs:
+        raise NotAllowed("your account may not change cameras")
 
 
 def _own_page(address: str) -> str:

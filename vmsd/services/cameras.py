@@ -53,9 +53,7 @@ class CameraFields:
 class CityCameras:
     """Handed out for the one city a request is about."""
 
-    def __init__(
-        self, store: Cameras, scope: Scope, rules: SourceRules, desired: DesiredState, clock: Clock
-    ) -> None:
+    def __init__(self, store: Cameras, scope: Scope, rules: SourceRules, desired: DesiredState, clock: Clock) -> None:
         self._store = store
         self._scope = scope
         self._rules = rules
@@ -111,7 +109,10 @@ class CityCameras:
         )
 
     async def change(self, camera: Camera, fields: CameraFields) -> Camera:
-        """`camera` as `fields` describe it; what makes it the same camera (ids, publish key) stays."""
+        """`camera` as `fields` describe it; what makes it the same camera (ids, publish key) stays.
+
+        Raises `Conflict` when somebody else has changed the camera since it was read.
+        """
         drafted = await self.draft(fields, kept_password=camera.secret.password)
         toggled = drafted.recording_enabled != camera.recording_enabled
         changed = replace(
@@ -121,21 +122,23 @@ class CityCameras:
             secret=replace(drafted.secret, publish_key=camera.secret.publish_key),
             recording_since_ms=drafted.recording_since_ms if toggled else camera.recording_since_ms,
             created_ms=camera.created_ms,
+            changed_ms=max(drafted.changed_ms, camera.changed_ms + 1),
         )
-        await self._store_change(changed)
+        async with self._scope.write() as transaction:
+            await self._store.change(transaction, changed, camera.changed_ms)
+        self._note_change(changed)
         return changed
 
     async def set_recording(self, camera: Camera, *, enabled: bool) -> Camera:
-        if camera.recording_enabled == enabled:
-            return camera
-        now_ms = self._clock.wall_ms()
-        changed = replace(camera, recording_enabled=enabled, recording_since_ms=now_ms, changed_ms=now_ms)
-        await self._store_change(changed)
+        """The switch alone, whatever else of the camera is being changed at the same time."""
+        async with self._scope.write() as transaction:
+            switched = await self._store.set_recording(transaction, camera, self._clock.wall_ms(), enabled=enabled)
+        changed = await self._store.get(camera.public_id)
+        if switched:
+            self._note_change(changed)
         return changed
 
-    async def _store_change(self, camera: Camera) -> None:
-        async with self._scope.write() as transaction:
-            await self._store.change(transaction, camera)
+    def _note_change(self, camera: Camera) -> None:
         self._desired.changed()
         log.info("camera.changed", camera_id=camera.public_id, recording=camera.recording_enabled)
 

@@ -35,21 +35,12 @@ class CityList:
 
     async def add(self, *, name: str, status: CityStatus = "active", plan: Plan = "basic") -> City:
         async with self._database.write() as transaction:
-            city = await self._store.add(
-                transaction, name=name, status=status, plan=plan, now_ms=self._clock.wall_ms()
-            )
+            city = await self._store.add(transaction, name=name, status=status, plan=plan, now_ms=self._clock.wall_ms())
         log.info("city.added", city_id=city.public_id, plan=plan)
         return city
 
-    async def change(
-        self,
-        city: City,
-        *,
-        name: str | None = None,
-        status: CityStatus | None = None,
-        plan: Plan | None = None,
-    ) -> City:
-        changed = replace(city, name=name or city.name, status=status or city.status, plan=plan or city.plan)
+    async def change(self, city: City, *, name: str, status: CityStatus, plan: Plan) -> City:
+        changed = replace(city, name=name, status=status, plan=plan)
         async with self._database.write() as transaction:
             await self._store.change(transaction, changed)
         log.info("city.changed", city_id=city.public_id, status=changed.status, plan=changed.plan)

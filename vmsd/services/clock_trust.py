@@ -46,9 +46,7 @@ class ClockTrust:
     wall_ms: int
 
 
-def judge_start(
-    wall_ms: int, last_known_ms: int | None, *, synchronised: bool | None, doubted: bool
-) -> Doubt | None:
+def judge_start(wall_ms: int, last_known_ms: int | None, *, synchronised: bool | None, doubted: bool) -> Doubt | None:
     """What speaks against the clock at the start of the daemon, when there is nothing to compare it with.
 
     `last_known_ms` is the newest time this box has ever trusted (None on a new one); `doubted` means the
@@ -81,6 +79,10 @@ class Timekeeper:
         self._doubted = False
         self._anchor: tuple[int, float] | None = None
         self.current = ClockTrust(False, Doubt.NOT_READ_YET, None, 0, 0)
+
+    @property
+    def begun(self) -> bool:
+        return self._begun
 
     @property
     def trusted(self) -> bool:

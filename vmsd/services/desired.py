@@ -164,9 +164,7 @@ class DesiredState:
         publish = parse(here, "rtsp").with_credentials(camera.public_id, camera.secret.publish_key)
         content = {
             "source": full_url(camera) if camera.source_url else None,
-            "command": [part.replace("{target}", camera.tunnel_target) for part in tunnel.command]
-            if tunnel
-            else None,
+            "command": [part.replace("{target}", camera.tunnel_target) for part in tunnel.command] if tunnel else None,
             "username": camera.username,
             "password": camera.secret.password,
             "publish": publish.join(),

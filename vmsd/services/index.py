@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from vmsd.clock import Clock
-    from vmsd.services.live_states import CameraKey
-    from vmsd.services.segment_files import Followed, SegmentFiles
-    from vmsd.video.fmp4 import Header, SyncSample
+from vmsd.clock import Clock
+from vmsd.services.live_states import CameraKey
+from vmsd.services.segment_files import Followed, KeyframePlace, SegmentFiles
 
 RATE_WINDOW_S = 30.0
-
-
-@dataclass(frozen=True)
-class KeyframePlace:
-    """Where the newest keyframe of a camera lies on the disk, and when it was in front of the lens."""
-
-    path: Path
-    header: Header
-    sample: SyncSample
-    wall_ms: int
 
 
 @dataclass

@@ -16,7 +16,10 @@ def key_of(camera: Camera) -> CameraKey:
 
 
 class LiveStates:
-    """`mediamtx` facts are what the last look at MediaMTX said; None before the first."""
+    """`mediamtx` facts are what the last look at MediaMTX said; None before the first.
+
+    `available_paths` are the names of MediaMTX's paths that have a signal now, substreams too.
+    """
 
     def __init__(self, started_ms: int) -> None:
         self._starting = LiveState(State.STARTING, started_ms)
@@ -24,6 +27,7 @@ class LiveStates:
         self.mediamtx_alive: bool | None = None
         self.mediamtx_version: str | None = None
         self.mediamtx_started: str | None = None
+        self.available_paths: frozenset[str] = frozenset()
 
     def of(self, camera: Camera) -> LiveState:
         return self._states.get(key_of(camera), self._starting)

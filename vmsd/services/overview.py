@@ -9,6 +9,7 @@ from typing import Any
 from vmsd import __version__
 from vmsd.clock import Clock, rfc3339
 from vmsd.config import Settings
+from vmsd.errors import StorageFull
 from vmsd.mediamtx.names import PathName
 from vmsd.model.camera import Camera
 from vmsd.model.city import City
@@ -86,6 +87,12 @@ class Overview:
             "rtmp_port": str(mtx.rtmp_port),
             "rtmp_path": f"/{path}?user={camera.public_id}&pass={key}",
         }
+
+    def refuse_full_storage(self) -> None:
+        """Raises `StorageFull` while the breaker keeps everything from being recorded."""
+        breaker = self._from.disk.breaker
+        if breaker.open and breaker.reason is not None:
+            raise StorageFull(f"nothing can be recorded at the moment: {breaker.reason}")
 
     def recording(self, camera: Camera) -> bool:
         """Bytes of this camera reached the disk within the last seconds."""

@@ -88,9 +88,7 @@ class CityRecordings:
     ) -> Page:
         """What has something of the period, oldest first; `after` is the `next` of the page before."""
         after_us = -1 if after is None else self._after_us(after, camera)
-        found = await self._segments.list(
-            camera.id, start_ms * 1000, end_ms * 1000, after_us=after_us, limit=limit + 1
-        )
+        found = await self._segments.list(camera.id, start_ms * 1000, end_ms * 1000, after_us=after_us, limit=limit + 1)
         items = [self._recording(segment, camera.public_id) for segment in found[:limit]]
         return Page(items, items[-1].id if len(found) > limit else None)
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
 from vmsd.errors import BadMedia
+from vmsd.host.tree import Folder, Tree
 from vmsd.model.segment import Segment, SegmentFlag, SegmentState, segment_file_name, segment_start_us
 from vmsd.services.disk_thread import DiskThread
-from vmsd.services.index import KeyframePlace
+from vmsd.services.live_states import CameraKey
 from vmsd.video.fmp4 import Fragment, Header, SyncSample, measure, read_header, scan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from vmsd.host.tree import Folder, Tree
-    from vmsd.services.live_states import CameraKey
 
 THREADS = 4
 TAIL_US = 25 * 3600 * 1_000_000
@@ -74,6 +71,16 @@ class Followed:
             state=state,
             flags=flags,
         )
+
+
+@dataclass(frozen=True)
+class KeyframePlace:
+    """Where the newest keyframe of a camera lies on the disk, and when it was in front of the lens."""
+
+    path: Path
+    header: Header
+    sample: SyncSample
+    wall_ms: int
 
 
 class SegmentFiles:

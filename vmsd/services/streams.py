@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from vmsd.clock import Clock
@@ -12,12 +13,15 @@ from vmsd.errors import NotFound, NotLoggedIn, TooMany
 from vmsd.model.person import Caller
 from vmsd.services.accounts import hash_token
 
+CHECKED_EVERY_S = 10.0
+"""How often it is asked again whether what a viewing session was opened with still counts."""
+
 
 @dataclass(frozen=True)
 class Stream:
-    """`expires_ms` moves on while the player keeps asking; a player that stops loses its token.
+    """Lives on while the player keeps asking; a player that stops loses its token.
 
-    The times are monotonic milliseconds for the deadline and wall time for people.
+    `created_ms` is wall time, for people; `seen_s` and `checked_s` are monotonic.
     """
 
     session_id: str
@@ -25,52 +29,50 @@ class Stream:
     camera_id: int
     camera_public_id: str
     caller: Caller
-    token_hash: bytes
+    token: str = field(repr=False)
     created_ms: int
     seen_s: float
+    checked_s: float
 
-
-@dataclass(frozen=True)
-class Opened:
-    stream: Stream
-    token: str
+    @property
+    def place(self) -> str:
+        """Where it stands in lists: a cursor that outlives the session itself."""
+        return f"{self.created_ms:015d}.{self.session_id}"
 
 
 class Streams:
-    """In memory on purpose: a player whose token is gone asks for a new one."""
+    """In memory on purpose: a player whose token is gone asks for a new one.
 
-    def __init__(self, clock: Clock, *, viewing_s: int, limit: int) -> None:
+    Found by the token's hash, so that the time a look-up takes tells nothing of the tokens there are.
+    """
+
+    def __init__(self, clock: Clock, *, viewing_s: int, limit: int, limit_each: int) -> None:
         self._clock = clock
         self.viewing_s = viewing_s
         self._limit = limit
+        self._limit_each = limit_each
         self._by_token: OrderedDict[bytes, Stream] = OrderedDict()
 
-    def open(self, caller: Caller, city_id: int, camera_id: int, camera_public_id: str) -> Opened:
-        """A new viewing session; `TooMany` when the box has no room for another."""
+    def open(self, caller: Caller, city_id: int, camera_id: int, camera_public_id: str) -> Stream:
+        """A new viewing session; `TooMany` when the box, or this person, has no room for another."""
         self._forget_expired()
-        if len(self._by_token) >= self._limit:
-            raise TooMany("too many people are watching", retry_after_s=10)
-        token = secrets.token_urlsafe(32)
+        own = sum(stream.caller.person.id == caller.person.id for stream in self._by_token.values())
+        if len(self._by_token) >= self._limit or own >= self._limit_each:
+            raise TooMany("too many cameras are being watched at once", retry_after_s=10)
+        now_s = self._clock.monotonic()
         stream = Stream(
             session_id=str(uuid4()),
             city_id=city_id,
             camera_id=camera_id,
             camera_public_id=camera_public_id,
             caller=caller,
-            token_hash=hash_token(token),
+            token=secrets.token_urlsafe(32),
             created_ms=self._clock.wall_ms(),
-            seen_s=self._clock.monotonic(),
+            seen_s=now_s,
+            checked_s=now_s,
         )
-        self._by_token[stream.token_hash] = stream
-        return Opened(stream, token)
-
-    def renew(self, stream: Stream) -> Opened:
-        """The same session under a new token."""
-        self.close(stream)
-        token = secrets.token_urlsafe(32)
-        renewed = replace(stream, token_hash=hash_token(token), seen_s=self._clock.monotonic())
-        self._by_token[renewed.token_hash] = renewed
-        return Opened(renewed, token)
+        self._by_token[hash_token(stream.token)] = stream
+        return stream
 
     def use(self, token: str) -> Stream:
         """The session of a viewing token, whose life this prolongs."""
@@ -83,9 +85,20 @@ class Streams:
         self._by_token.move_to_end(token_hash)
         return stream
 
-    def list(self, city_id: int) -> list[Stream]:
+    def must_be_checked(self, stream: Stream) -> bool:
+        """Whether the caller's right to watch has to be looked at again now."""
+        return self._clock.monotonic() - stream.checked_s > CHECKED_EVERY_S
+
+    def note_checked(self, stream: Stream) -> None:
+        token_hash = hash_token(stream.token)
+        if token_hash in self._by_token:
+            self._by_token[token_hash] = replace(stream, checked_s=self._clock.monotonic())
+
+    def list(self, city_id: int, *, after: str = "") -> Sequence[Stream]:
+        """Oldest first; `after` is the `place` the last page ended with."""
         self._forget_expired()
-        return [stream for stream in self._by_token.values() if stream.city_id == city_id]
+        own = [stream for stream in self._by_token.values() if stream.city_id == city_id]
+        return sorted((one for one in own if one.place > after), key=lambda one: one.place)
 
     def get(self, city_id: int, session_id: str) -> Stream:
         for stream in self.list(city_id):
@@ -94,10 +107,19 @@ class Streams:
         raise NotFound("there is no such viewing session")
 
     def close(self, stream: Stream) -> None:
-        self._by_token.pop(stream.token_hash, None)
+        self._by_token.pop(hash_token(stream.token), None)
+
+    def close_of(self, caller: Caller, *, everywhere: bool = False) -> None:
+        """All that was opened in the caller's login session, or `everywhere` by the same person."""
+        for stream in tuple(self._by_token.values()):
+            same_person = stream.caller.person.id == caller.person.id
+            if same_person and (everywhere or stream.caller.session_hash == caller.session_hash):
+                self.close(stream)
 
     def viewers(self, city_id: int, camera_id: int) -> int:
-        return sum(stream.camera_id == camera_id for stream in self.list(city_id))
+        self._forget_expired()
+        watched = ((stream.city_id, stream.camera_id) for stream in self._by_token.values())
+        return sum(one == (city_id, camera_id) for one in watched)
 
     def expires_ms(self, stream: Stream) -> int:
         """Wall time at which the token ends unless it is used again."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from typing import Protocol as Interface
 
-from vmsd.errors import NotFound
+from vmsd.errors import Conflict, NotFound
 from vmsd.model.camera import Camera, Location, Secret
 from vmsd.store.database import Row
 from vmsd.store.scope import CityTransaction, Scope
@@ -38,7 +38,12 @@ UPDATE = CitySql(
     recording_enabled = :recording_enabled, recording_since_ms = :recording_since_ms,
     retention_days = :retention_days, lat = :lat, lon = :lon, audio = :audio, group_name = :group_name,
     changed_ms = :changed_ms
-    WHERE city_id = :city_id AND id = :id AND removed_ms IS NULL"""
+    WHERE city_id = :city_id AND id = :id AND removed_ms IS NULL AND changed_ms = :seen_ms"""
+)
+SET_RECORDING = CitySql(
+    """UPDATE camera SET recording_enabled = :enabled, recording_since_ms = :now_ms,
+    changed_ms = max(changed_ms + 1, :now_ms)
+    WHERE city_id = :city_id AND id = :id AND removed_ms IS NULL AND recording_enabled <> :enabled"""
 )
 REMOVE = CitySql(
     """UPDATE camera SET removed_ms = :now_ms, secret = NULL
@@ -157,11 +162,19 @@ class Cameras:
         await transaction.execute(INSERT, **self._rows.params(numbered))
         return numbered
 
-    async def change(self, transaction: CityTransaction, camera: Camera) -> None:
-        params = self._rows.params(camera)
+    async def change(self, transaction: CityTransaction, camera: Camera, seen_ms: int) -> None:
+        """Write what was made from the camera as it was at `seen_ms`; `Conflict` when it is so no more."""
+        params = self._rows.params(camera) | {"seen_ms": seen_ms}
         del params["public_id"], params["created_ms"]
         if await transaction.execute(UPDATE, **params) == 0:
-            raise NotFound("there is no such camera")
+            if not await transaction.fetch(BY_PUBLIC_ID, public_id=camera.public_id):
+                raise NotFound("there is no such camera")
+            raise Conflict("somebody else has just changed this camera; look at it again")
+
+    async def set_recording(self, transaction: CityTransaction, camera: Camera, now_ms: int, *, enabled: bool) -> bool:
+        """False when it was so already."""
+        params = {"id": camera.id, "now_ms": now_ms, "enabled": int(enabled)}
+        return await transaction.execute(SET_RECORDING, **params) > 0
 
     async def remove(self, transaction: CityTransaction, camera: Camera, now_ms: int) -> None:
         """The row stays, without its secret, for as long as recordings of the camera do."""

@@ -13,9 +13,7 @@ from vmsd.store.statements import SystemSql
 LIST = SystemSql(
     "SELECT id, public_id, name, status, plan, created_ms FROM city WHERE id > :after ORDER BY id LIMIT :limit"
 )
-BY_PUBLIC_ID = SystemSql(
-    "SELECT id, public_id, name, status, plan, created_ms FROM city WHERE public_id = :public_id"
-)
+BY_PUBLIC_ID = SystemSql("SELECT id, public_id, name, status, plan, created_ms FROM city WHERE public_id = :public_id")
 BY_ID = SystemSql("SELECT id, public_id, name, status, plan, created_ms FROM city WHERE id = :id")
 INSERT = SystemSql(
     """INSERT INTO city (public_id, name, status, plan, created_ms)
@@ -27,6 +25,7 @@ USED = SystemSql(
     """SELECT EXISTS (SELECT 1 FROM camera WHERE city_id = :id)
     OR EXISTS (SELECT 1 FROM person WHERE city_id = :id) AS used"""
 )
+SHOWN_NO_MORE = SystemSql("UPDATE session SET city_id = NULL WHERE city_id = :id")
 DELETE = SystemSql("DELETE FROM city WHERE id = :id")
 
 
@@ -76,13 +75,15 @@ class Cities:
 
     async def change(self, transaction: Transaction, city: City) -> None:
         params = {"id": city.id, "name": city.name, "status": city.status, "plan": city.plan}
-        await transaction.execute(UPDATE, params)
+        if await transaction.execute(UPDATE, params) == 0:
+            raise NotFound("there is no such city")
 
     async def remove(self, transaction: Transaction, city: City) -> None:
         """Raises `Conflict` while cameras (removed ones too: they have recordings) or people belong to it."""
         (row,) = await transaction.fetch(USED, {"id": city.id})
         if row["used"]:
             raise Conflict("the city still has cameras, recordings or people")
+        await transaction.execute(SHOWN_NO_MORE, {"id": city.id})
         await transaction.execute(DELETE, {"id": city.id})
 
 

@@ -152,8 +152,12 @@ async def _prepare_writer(writer: aiosqlite.Connection) -> None:
 @asynccontextmanager
 async def _reader(path: Path) -> AsyncIterator[aiosqlite.Connection]:
     """Its PRAGMAs are read to their end: a statement left open would keep a broken-off reader broken off."""
-    async with aiosqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as reader:
+    async with aiosqlite.connect(_read_only(path), uri=True) as reader:
         reader.row_factory = sqlite3.Row
         await reader.execute_fetchall("PRAGMA query_only = ON")
         await reader.execute_fetchall("PRAGMA mmap_size = 0")
         yield reader
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"

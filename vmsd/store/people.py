@@ -85,9 +85,7 @@ class People:
         row = rows[0]
         return SessionRow(person_of(row), row["session_city_id"], row["created_ms"], row["seen_ms"])
 
-    async def add_session(
-        self, transaction: Transaction, token_hash: bytes, person: Person, now_ms: int
-    ) -> None:
+    async def add_session(self, transaction: Transaction, token_hash: bytes, person: Person, now_ms: int) -> None:
         params = {
             "token_hash": token_hash,
             "person_id": person.id,

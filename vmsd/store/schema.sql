@@ -1,5 +1,34 @@
 -- What the migrations add up to: made by `python -m tests.store.schema_dump`, kept true by a test.
 
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    version INTEGER NOT NULL,
+    city_id INTEGER,
+    city TEXT,
+    at_ms INTEGER NOT NULL,
+    clock_trusted INTEGER NOT NULL CHECK (clock_trusted IN (0, 1)),
+    person TEXT,
+    person_name TEXT,
+    role TEXT,
+    address TEXT,
+    action TEXT NOT NULL,
+    subject_kind TEXT,
+    subject TEXT,
+    reason TEXT,
+    facts TEXT NOT NULL,
+    previous BLOB NOT NULL CHECK (length(previous) = 32),
+    hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+
+CREATE TABLE audit_head (
+    seq INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    at_ms INTEGER NOT NULL,
+    clock_trusted INTEGER NOT NULL CHECK (clock_trusted IN (0, 1)),
+    public_key BLOB NOT NULL CHECK (length(public_key) = 32),
+    signature BLOB NOT NULL CHECK (length(signature) = 64)
+) STRICT;
+
 CREATE TABLE camera (
     city_id INTEGER NOT NULL REFERENCES city (id),
     id INTEGER NOT NULL,
@@ -117,6 +146,35 @@ CREATE TABLE token (
     created_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX audit_city ON audit (city_id);
+
+CREATE INDEX audit_hash ON audit (hash);
+
+CREATE TRIGGER audit_never_changed BEFORE UPDATE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only ever added to');
+END;
+
+CREATE TRIGGER audit_never_removed BEFORE DELETE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only ever added to');
+END;
+
+CREATE TRIGGER audit_never_replaced BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE seq = new.seq) BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only ever added to');
+END;
+
+CREATE TRIGGER audit_head_never_changed BEFORE UPDATE ON audit_head BEGIN
+    SELECT RAISE(ABORT, 'the signed heads are only ever added to');
+END;
+
+CREATE TRIGGER audit_head_never_removed BEFORE DELETE ON audit_head BEGIN
+    SELECT RAISE(ABORT, 'the signed heads are only ever added to');
+END;
+
+CREATE TRIGGER audit_head_never_replaced BEFORE INSERT ON audit_head
+WHEN EXISTS (SELECT 1 FROM audit_head WHERE seq = new.seq) BEGIN
+    SELECT RAISE(ABORT, 'the signed heads are only ever added to');
+END;
 
 CREATE INDEX segment_unhashed ON segment (city_id, camera_id, start_us) WHERE state = 1 AND sha256 IS NULL;
 

@@ -32,9 +32,7 @@ GET = CitySql(
     f"""SELECT {COLUMNS} FROM segment
     WHERE city_id = :city_id AND camera_id = :camera_id AND start_us = :start_us AND {_SHOWN}"""
 )
-SPANS = CitySql(
-    f"SELECT start_us, duration_ms, flags FROM segment WHERE {_OVERLAPPING} ORDER BY start_us LIMIT :limit"
-)
+SPANS = CitySql(f"SELECT start_us, duration_ms, flags FROM segment WHERE {_OVERLAPPING} ORDER BY start_us LIMIT :limit")
 CAMERA = CitySql("SELECT public_id FROM camera WHERE city_id = :city_id AND id = :camera_id")
 DAYS = CitySql(
     """SELECT day, segments, bytes, duration_ms FROM camera_day
@@ -117,13 +115,9 @@ class Segments:
             raise NotFound("there is no such recording")
         return segment_of(rows[0])
 
-    async def spans(
-        self, camera_id: int, start_us: int, end_us: int, *, limit: int = 100_000
-    ) -> Sequence[Span]:
-        rows = await self._scope.fetch(
-            SPANS, camera_id=camera_id, start_us=start_us, end_us=end_us, limit=limit
-        )
-        return [Span._make(row) for row in rows]
+    async def spans(self, camera_id: int, start_us: int, end_us: int, *, limit: int = 100_000) -> Sequence[Span]:
+        rows = await self._scope.fetch(SPANS, camera_id=camera_id, start_us=start_us, end_us=end_us, limit=limit)
+        return list(map(Span._make, rows))
 
     async def camera_public_id(self, camera_id: int) -> str:
         """Of a removed camera too."""

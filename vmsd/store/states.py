@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from vmsd.model.state import Cause, State, StateChange
 from vmsd.store.database import Row
@@ -22,6 +23,10 @@ ADD = CitySql(
     """INSERT OR REPLACE INTO state_change (city_id, camera_id, at_ms, state, cause)
     VALUES (:city_id, :camera_id, :at_ms, :state, :cause)"""
 )
+NAME_CAUSE = CitySql(
+    """UPDATE state_change SET cause = :cause
+    WHERE city_id = :city_id AND camera_id = :camera_id AND at_ms = :at_ms AND state = :state"""
+)
 
 
 class States:
@@ -36,8 +41,15 @@ class States:
         return [change_of(row) for row in (*before, *within)]
 
     async def add(self, transaction: CityTransaction, camera_id: int, change: StateChange) -> None:
-        params = {"at_ms": change.at_ms, "state": change.state, "cause": change.cause}
-        await transaction.execute(ADD, camera_id=camera_id, **params)
+        await transaction.execute(ADD, camera_id=camera_id, **_params(change))
+
+    async def name_cause(self, transaction: CityTransaction, camera_id: int, change: StateChange) -> None:
+        """Give the line of `change.at_ms` its cause, found out after it was written; no line is added."""
+        await transaction.execute(NAME_CAUSE, camera_id=camera_id, **_params(change))
+
+
+def _params(change: StateChange) -> dict[str, Any]:
+    return {"at_ms": change.at_ms, "state": change.state, "cause": change.cause}
 
 
 def change_of(row: Row) -> StateChange:

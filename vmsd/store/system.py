@@ -29,9 +29,7 @@ FOLDERS = SystemSql(
     FROM camera JOIN city ON city.id = camera.city_id ORDER BY camera.city_id, camera.id"""
 )
 RUNNING = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE {_UNSETTLED} AND state = {_RUNNING}")
-STARTS = SystemSql(
-    f"SELECT start_us FROM segment WHERE {_KEY} AND start_us >= :since_us AND state <> {_GARBAGE}"
-)
+STARTS = SystemSql(f"SELECT start_us FROM segment WHERE {_KEY} AND start_us >= :since_us AND state <> {_GARBAGE}")
 FIND = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE {_ROW}")
 COUNT = SystemSql("SELECT coalesce(sum(segments), 0) AS segments FROM camera_day")
 PUT = SystemSql(
@@ -64,12 +62,8 @@ FREE = SystemSql(
     f"""SELECT {COLUMNS} FROM segment WHERE {_KEY} AND {_FREE} AND start_us >= :from_us
     ORDER BY start_us LIMIT :limit"""
 )
-MARK = SystemSql(
-    f"UPDATE segment SET state = {_GARBAGE}, purge_reason = :purge_reason WHERE {_ROW} AND {_FREE}"
-)
-GARBAGE = SystemSql(
-    f"SELECT {COLUMNS} FROM segment WHERE {_UNSETTLED} AND state = {_GARBAGE} LIMIT :limit"
-)
+MARK = SystemSql(f"UPDATE segment SET state = {_GARBAGE}, purge_reason = :purge_reason WHERE {_ROW} AND {_FREE}")
+GARBAGE = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE {_UNSETTLED} AND state = {_GARBAGE} LIMIT :limit")
 NOTE_PURGE = SystemSql(
     f"""INSERT OR IGNORE INTO purge
     (city_id, camera_id, start_us, purged_ms, duration_ms, bytes, sha256, reason)
@@ -187,9 +181,7 @@ class System:
     async def oldest(self) -> Mapping[tuple[int, int], int]:
         """Per camera the start of its oldest segment that may be deleted: one index seek each."""
         rows = await self._database.read(OLDEST)
-        return {
-            (row["city_id"], row["camera_id"]): row["start_us"] for row in rows if row["start_us"] is not None
-        }
+        return {(row["city_id"], row["camera_id"]): row["start_us"] for row in rows if row["start_us"] is not None}
 
     async def free(self, key: tuple[int, int], from_us: int, limit: int) -> Sequence[Segment]:
         """The oldest segments of a camera that may be deleted."""

@@ -23,9 +23,7 @@ class Accountant:
     every_s: ClassVar[float] = 60.0
     deadline_s: ClassVar[float] = 30.0
 
-    def __init__(
-        self, system: System, watch: DiskWatch, index: RecordingIndex, rules: Disk, clock: Clock
-    ) -> None:
+    def __init__(self, system: System, watch: DiskWatch, index: RecordingIndex, rules: Disk, clock: Clock) -> None:
         self._system = system
         self._watch = watch
         self._index = index

@@ -29,6 +29,7 @@ log = structlog.get_logger()
 
 SNAPSHOTS = "snapshots"
 KEPT = 24
+PRIVATE = 0o600
 NAME = re.compile(r"vmsd-(\d{8})-\d{8}T\d{6}Z\.db")
 """The number orders them: times would put a snapshot of a day when the clock was wrong first for ever."""
 
@@ -70,6 +71,7 @@ def keep(temporary: Path, at: str) -> str:
     number = 1 + (_number(known[0]) if known else 0)
     utc = at.partition(".")[0].replace("-", "").replace(":", "")
     final = folder / f"vmsd-{number:08d}-{utc}Z.db"
+    temporary.chmod(PRIVATE)
     _sync(temporary)
     temporary.rename(final)
     _sync(folder)
@@ -107,6 +109,7 @@ def restore_if_missing(settings: Settings, now_ms: int) -> Path | None:
     set_aside(database, f".stale.{now_ms}")
     temporary = database.with_name(f"{database.name}.restoring")
     shutil.copyfile(snapshot, temporary)
+    temporary.chmod(PRIVATE)
     _sync(temporary)
     temporary.rename(database)
     _sync(database.parent)

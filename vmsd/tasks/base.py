@@ -16,7 +16,9 @@ log = structlog.get_logger()
 
 LATE_FACTOR = 3
 """A task is late when it has not finished a pass for this many of its intervals plus its deadline."""
-MAX_BACKOFF_S = 60.0
+MAX_BACKOFF_FACTOR = 3
+"""A failing task slows down to so many of its intervals at most: what it keeps true must hold again within
+seconds of the trouble's end, and a pass that fails costs no more than one that succeeds."""
 
 
 class Task(Protocol):
@@ -104,16 +106,14 @@ class Runner:
         self.pulse.failures += 1
         text = str(error) if isinstance(error, VmsdError) else type(error).__name__
         if text != self.pulse.error:
-            log.warning(
-                "task.failed", task=self.task.name, error=text, exc_info=not isinstance(error, VmsdError)
-            )
+            log.warning("task.failed", task=self.task.name, error=text, exc_info=not isinstance(error, VmsdError))
         self.pulse.error = text
 
     def _pause_s(self) -> float:
         if not self.pulse.failures:
             return self.task.every_s
-        backoff_s: float = min(MAX_BACKOFF_S, self.task.every_s * 2 ** min(self.pulse.failures - 1, 10))
-        return max(self.task.every_s, backoff_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+        factor: float = min(MAX_BACKOFF_FACTOR, 2 ** min(self.pulse.failures - 1, 10))
+        return self.task.every_s * max(1.0, factor * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -25,8 +25,11 @@ from vmsd.tasks.observer import with_cause
 from vmsd.video import rtsp
 
 AT_ONCE = 4
+PORTS = {"rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
 KEEPS = frozenset({Cause.UNSTABLE, Cause.MEDIAMTX_AWAY})
 """Causes the observer knows better."""
+Subject = tuple[CameraKey, int]
+"""A camera as it was changed last: one that has just been given another address is due at once."""
 
 
 class CameraHealth:
@@ -52,23 +55,26 @@ class CameraHealth:
         self._again_s = again_s
         self._probe_s = probe_s
         self._relays = relays
-        self._due_s: dict[CameraKey, float] = {}
+        self._due_s: dict[Subject, float] = {}
 
     async def once(self) -> None:
-        due = [camera for _, camera in await list_cameras(self._database, self._rows) if self._is_due(camera)]
+        """Who has waited longest comes first: many dead cameras must not keep the rest from being examined."""
+        cameras = [camera for _, camera in await list_cameras(self._database, self._rows)]
+        self._due_s = {one: self._due_s[one] for one in map(subject_of, cameras) if one in self._due_s}
+        due = sorted(filter(self._is_due, cameras), key=lambda one: self._due_s.get(subject_of(one), 0.0))
         await asyncio.gather(*(self._examine(camera) for camera in due[:AT_ONCE]))
 
     def _is_due(self, camera: Camera) -> bool:
         """Offline, not pushing, and not looked at within the interval; back online means due at once next time."""
-        key, state = key_of(camera), self._states.of(camera)
+        subject, state = subject_of(camera), self._states.of(camera)
         if state.state != State.OFFLINE or state.cause in KEEPS or camera.pushes:
-            self._due_s.pop(key, None)
+            self._due_s.pop(subject, None)
             return False
-        return self._clock.monotonic() >= self._due_s.get(key, 0.0)
+        return self._clock.monotonic() >= self._due_s.get(subject, 0.0)
 
     async def _examine(self, camera: Camera) -> None:
         jitter = random.uniform(0.8, 1.2)  # noqa: S311 - spreads the probes
-        self._due_s[key_of(camera)] = self._clock.monotonic() + self._again_s * jitter
+        self._due_s[subject_of(camera)] = self._clock.monotonic() + self._again_s * jitter
         cause = await self.find_cause(camera)
         state = self._states.get(key_of(camera))
         if state is not None and self._may_set(state):
@@ -83,18 +89,19 @@ class CameraHealth:
             return await asyncio.to_thread(relay_cause, self._relays / f"{camera.public_id}.status")
         url = urlsplit(camera.source_url)
         try:
-            if url.scheme == "rtsp":
-                await rtsp.describe(
-                    camera.source_url, camera.username, camera.secret.password, deadline_s=self._probe_s
-                )
+            if url.scheme in ("rtsp", "rtsps"):
+                username = camera.username or None
+                await rtsp.describe(camera.source_url, username, camera.secret.password, self._probe_s)
             else:
-                port = url.port or {"rtsps": 322, "rtmp": 1935, "rtmps": 443, "https": 443}.get(
-                    url.scheme, 80
-                )
+                port = url.port or PORTS[url.scheme]
                 await rtsp.tcp_check(url.hostname or "", port, deadline_s=self._probe_s)
         except SourceFailed as error:
             return Cause(error.cause)
         return Cause.UNKNOWN
+
+
+def subject_of(camera: Camera) -> Subject:
+    return key_of(camera), camera.changed_ms
 
 
 def relay_cause(status: Path) -> Cause:

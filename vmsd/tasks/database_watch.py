@@ -26,9 +26,12 @@ class DatabaseWatch:
         self.bytes = 0
 
     async def once(self) -> None:
-        self.ok = False
-        await Cities(self._database).list(limit=1)
-        self.ok = True
+        answered = False
+        try:
+            await Cities(self._database).list(limit=1)
+            answered = True
+        finally:
+            self.ok = answered
         file_bytes, wal_bytes = await asyncio.to_thread(self._sizes)
         self.bytes = file_bytes + wal_bytes
         if wal_bytes > WAL_BYTES:

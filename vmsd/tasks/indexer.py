@@ -82,7 +82,7 @@ class Indexer:
         self._full = False
 
     async def once(self) -> None:
-        if not self._watch.volume.ok:
+        if not (self._watch.volume.ok and self._keeper.begun):
             return
         cameras = {Folder(one.city, one.camera): one for one in await self._system.folders()}
         self._index.keep_only({one.key for one in cameras.values()})

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 WRITE_SPACING_S = 2.0
 """MediaMTX drops file events within 1 s after a reload (measured fact 2 of its notes): never write faster."""
-VERIFY_EVERY_S = 10.0
+VERIFY_EVERY_S = 5.0
 
 
 class Reconciler:
@@ -43,6 +43,7 @@ class Reconciler:
         self._verified_s: float | None = None
         self._state: tuple[int, bool] | None = None
         self._plan: Plan | None = None
+        self._text = ""
 
     async def once(self) -> None:
         await self._write_if_due()
@@ -59,7 +60,7 @@ class Reconciler:
         if await asyncio.to_thread(self._file.write, text):
             self._written_s = self._clock.monotonic()
             log.info("mediamtx.configured", paths=len(plan.desired.paths), record=plan.desired.record)
-        self._plan, self._state, self._verified_s = plan, state, None
+        self._plan, self._text, self._state, self._verified_s = plan, text, state, None
 
     def _may_write(self) -> bool:
         return self._written_s is None or self._clock.monotonic() - self._written_s >= WRITE_SPACING_S
@@ -68,17 +69,33 @@ class Reconciler:
         return self._verified_s is None or self._clock.monotonic() - self._verified_s >= VERIFY_EVERY_S
 
     async def _verify(self, plan: Plan) -> None:
+        await self._note_changes(plan)
+        if await asyncio.to_thread(self._file.read) != self._text:
+            await self._write_again("the file")
+            return
         configured = await self._client.list_configured_paths()
-        drifted = drift(plan.desired, configured)
-        if not drifted:
-            self._verified_s = self._clock.monotonic()
-            await asyncio.to_thread(self._file.keep_as_good)
-            await self._desired.note_applied(plan.version, frozenset(path.name for path in configured))
-        elif self._may_write():
-            log.info("mediamtx.drifted", paths=len(drifted))
+        if drift(plan.desired, configured):
+            await self._write_again("MediaMTX")
+            return
+        self._verified_s = self._clock.monotonic()
+        await asyncio.to_thread(self._file.keep_as_good, self._text)
+        await self._desired.note_applied(plan.version, frozenset(path.name for path in configured))
+
+    async def _write_again(self, what: str) -> None:
+        """A file that is written again, unchanged or not, makes MediaMTX load it again."""
+        if self._may_write():
             self._written_s = self._clock.monotonic()
-            text = await asyncio.to_thread(render, self._template, plan.desired)
-            await asyncio.to_thread(self._file.write, text, even_if_same=True)
+            await asyncio.to_thread(self._file.write, self._text, even_if_same=True)
+            log.info("mediamtx.drifted", what=what)
+
+    async def _note_changes(self, plan: Plan) -> None:
+        """Cameras change behind the daemon's back too: by a command at the box's console."""
+        stored = await self._desired.plan()
+        if stored.version == plan.version and (stored.desired.paths, stored.relays) != (
+            plan.desired.paths,
+            plan.relays,
+        ):
+            self._desired.changed()
 
 
 def drift(desired: Desired, configured: Iterable[ConfiguredPath]) -> set[str]:

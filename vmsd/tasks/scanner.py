@@ -132,7 +132,8 @@ class Scanner:
         self.taken_up += len(rows)
 
     def _row(self, file: Followed, newest_us: int) -> Segment:
-        flags = SegmentFlag(0) if self._keeper.trusted else SegmentFlag.CLOCK_UNTRUSTED
+        doubted = self._keeper.begun and not self._keeper.trusted
+        flags = SegmentFlag.CLOCK_UNTRUSTED if doubted else SegmentFlag(0)
         running = file.start_us == newest_us and not file.patched
         return segment_row(file, SegmentState.RUNNING if running else SegmentState.CLOSED, flags)
 

@@ -42,6 +42,6 @@ class StillsTask:
                 continue
             try:
                 await self._stills.refresh(city, camera)
-            except (NotFound, MediaServerAway, BadMedia, TooMany) as error:
+            except (NotFound, MediaServerAway, BadMedia, TooMany, OSError) as error:
                 log.debug("still.missed", camera_id=camera.public_id, error=str(error))
         self._stills.forget({key_of(camera) for _, camera in cameras})

@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 import structlog
@@ -66,33 +67,42 @@ class Sweeper:
         self._thread = DiskThread("sweeper")
         self._by_age: deque[tuple[float, int]] = deque()
         self._left = 0
+        self._stuck: set[tuple[int, int, int]] = set()
         self._tidied: set[Key] = set()
 
     async def once(self) -> None:
         if not await self._watch.confirm_ok():
             return
-        self._left = self._rules.purge_cap
+        self._left, self._stuck = self._rules.purge_cap, set()
         cameras = {one.key: one for one in await self._system.folders()}
         await self._finish(cameras)
         await self._sweep_by_age(cameras)
         await self._sweep_by_space(cameras)
         await self._tidy(cameras)
+        if self._stuck:
+            raise OSError(f"{len(self._stuck)} recordings could not be deleted")
 
     async def _sweep_by_age(self, cameras: Mapping[Key, CameraFolder]) -> None:
-        """`trusted_ms` is asked again for every batch: a clock that jumps meanwhile ends the sweep."""
+        now_ms = self._keeper.trusted_ms()
+        if now_ms is None:
+            return
+        limits = {key: now_ms * 1000 - one.kept_days * DAY_US for key, one in cameras.items()}
         oldest = await self._system.oldest()
-        for key, start_us in oldest.items():
-            while (now_ms := self._keeper.trusted_ms()) is not None:
-                limit_us = now_ms * 1000 - cameras[key].kept_days * DAY_US
-                if start_us >= limit_us or not await self._sweep_old(cameras, key, limit_us):
-                    break
+        for key in [key for key, start_us in oldest.items() if start_us < limits.get(key, 0)]:
+            while await self._sweep_old(cameras, key):
+                pass
 
-    async def _sweep_old(self, cameras: Mapping[Key, CameraFolder], key: Key, limit_us: int) -> bool:
-        """Delete a batch of what a camera recorded before `limit_us`; False when there is no more now."""
+    async def _sweep_old(self, cameras: Mapping[Key, CameraFolder], key: Key) -> bool:
+        """Delete a batch of what a camera has kept for long enough; False when there is no more now.
+
+        The clock is asked again for every batch: one that jumps meanwhile ends the sweep.
+        """
         batch = min(self._rules.purge_batch, self._left, await self._allowance())
-        if batch <= 0:
+        now_ms = self._keeper.trusted_ms()
+        if batch <= 0 or now_ms is None:
             return False
         free = await self._system.free(key, 0, batch)
+        limit_us = now_ms * 1000 - cameras[key].kept_days * DAY_US
         due = [one for one in free if one.end_ms * 1000 < limit_us]
         self._by_age.append((self._clock.monotonic(), len(due)))
         return await self._delete(cameras, due, cameras[key].reason) and len(due) == batch
@@ -152,12 +162,18 @@ class Sweeper:
         return True
 
     async def _finish(self, cameras: Mapping[Key, CameraFolder]) -> None:
-        """Everything that is marked, now or before a crash: unlink, make durable, drop the rows."""
-        while garbage := await self._system.garbage(self._rules.purge_batch):
+        """Everything that is marked, now or before a crash: unlink, make durable, drop the rows.
+
+        What cannot be deleted holds up nothing else; it is tried again in the next pass.
+        """
+        while garbage := await self._garbage():
             gone = await self._thread.run(unlink, self._tree, cameras, garbage)
             await self._system.drop_garbage(gone, self._clock.wall_ms())
-            if len(gone) < len(garbage):
-                raise OSError("some recordings could not be deleted")
+            self._stuck |= {place(one) for one in garbage} - {place(one) for one in gone}
+
+    async def _garbage(self) -> list[Segment]:
+        found = await self._system.garbage(self._rules.purge_batch + len(self._stuck))
+        return [one for one in found if place(one) not in self._stuck]
 
     async def _tidy(self, cameras: Mapping[Key, CameraFolder]) -> None:
         """Remove the folders of removed cameras once they are empty."""
@@ -176,16 +192,21 @@ def enough(oldest: Iterable[Segment], lacking_bytes: int) -> list[Segment]:
     return chosen
 
 
+def place(segment: Segment) -> tuple[int, int, int]:
+    return (segment.city_id, segment.camera_id, segment.start_us)
+
+
 def unlink(tree: Tree, cameras: Mapping[Key, CameraFolder], garbage: Iterable[Segment]) -> list[Segment]:
-    """Delete the files, folder by folder; those that surely are gone, durably."""
+    """Delete the files, folder by folder; those that surely are gone, durably. A folder that fails, fails alone."""
     by_camera: dict[Key, list[Segment]] = {}
     for segment in garbage:
         by_camera.setdefault((segment.city_id, segment.camera_id), []).append(segment)
     gone: list[Segment] = []
     for key, segments in by_camera.items():
         folder = Folder(cameras[key].city, cameras[key].camera)
-        names = set(tree.unlink(folder, [one.file_name for one in segments]))
-        gone += [one for one in segments if one.file_name in names]
+        with suppress(OSError):
+            names = set(tree.unlink(folder, [one.file_name for one in segments]))
+            gone += [one for one in segments if one.file_name in names]
     return gone
 
 

@@ -28,10 +28,10 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
 _KEPT_IN_PATH = "%/:=&?~+!$,;'@()*[]{}|\\^`\"<>"  # what a camera's own address may hold is left alone
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff]")
-_SECRET_VALUE = re.compile(
-    r"([?&;][^=&;]*(?:pass|pwd|psw|token|key|secret|auth|jwt|sig|user|login|cred)[^=&;]*=)[^&;#]*",
-    re.IGNORECASE,
-)
+_SECRET_NAME = r"(?:pass|pwd|psw|token|key|secret|auth|jwt|sig|user|login|cred)"
+_SECRET_VALUE = re.compile(rf"([?&;][^=&;]*{_SECRET_NAME}[^=&;]*=)[^&;#]*", re.IGNORECASE)
+# As in `/user=admin_password=x_channel=1.sdp`, which many a camera of no name wants.
+_SECRET_IN_PATH = re.compile(rf"([/_][^=&;/_]*{_SECRET_NAME}[^=&;/_]*=)(?:(?!_[A-Za-z]+=)[^&;#?])*", re.IGNORECASE)
 _USERINFO = re.compile(r"^([a-z][a-z0-9+.-]*://)?.*@", re.IGNORECASE | re.DOTALL)
 
 
@@ -150,7 +150,8 @@ def check_port(port: int, pointer: str = "/port") -> int:
 def mask(url: str) -> str:
     """For logs and answers: no user, no password, no secret of the query, however badly it is spelled."""
     masked = _USERINFO.sub(lambda found: f"{found[1] or ''}***@", url)
-    return _SECRET_VALUE.sub(r"\1***", masked)
+    path, mark, query = masked.partition("?")
+    return _SECRET_VALUE.sub(r"\1***", _SECRET_IN_PATH.sub(r"\1***", path) + mark + query)
 
 
 def _refused(detail: str, pointer: str = POINTER) -> Invalid:

@@ -158,11 +158,12 @@ def read_keyframe(source: Path | BinaryIO, header: Header, sample: SyncSample) -
     return Keyframe(track.codec, track.extradata, data, track.width, track.height)
 
 
-def keyframe_of_hls(init: bytes, segment: bytes) -> Keyframe:
-    """Newest keyframe of an HLS segment (or part) and its initialization section."""
+def keyframe_of_hls(init: bytes, segment: bytes) -> tuple[Keyframe, int]:
+    """Newest keyframe of an HLS segment (or part), and how many ms after the segment's start it is shown."""
     header = read_header(BytesIO(init))
     file = BytesIO(segment)
-    samples = [sample for fragment in scan(file, header, 0).fragments for sample in fragment.keyframes]
+    fragments = scan(file, header, 0).fragments
+    samples = [sample for fragment in fragments for sample in fragment.keyframes]
     if not samples:
         raise BadMedia("the segment holds no keyframe")
-    return read_keyframe(file, header, samples[-1])
+    return read_keyframe(file, header, samples[-1]), max(0, samples[-1].time_ms - fragments[0].start_ms)

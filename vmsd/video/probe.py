@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 import av
 
 from vmsd.errors import SourceFailed
 from vmsd.video.facts import SourceFacts
+from vmsd.video.opening import failure_of, options_for
 from vmsd.video.still import MOST_PIXELS
 
 if TYPE_CHECKING:
@@ -27,34 +26,13 @@ _SILENCE_S = 2.0
 _MOST_REORDERED = 4
 _MOST_PACKETS = 20_000
 _CODECS = {"hevc": "h265", "pcm_alaw": "pcma", "pcm_mulaw": "pcmu", "mpeg2video": "mpeg2"}
-_RTSP = {"rtsp_transport": "tcp", "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls", "format_whitelist": "rtsp"}
-_RTMP = {"protocol_whitelist": "rtmp,rtmps,rtmpt,tcp,tls", "format_whitelist": "flv,live_flv"}
-_HTTP = {
-    "protocol_whitelist": "http,https,tcp,tls,crypto",
-    "format_whitelist": "hls,mpegts,mov,mp4,flv,mjpeg,mpjpeg,jpeg_pipe,image2,aac",
-}
-_SCHEMES = {"rtsp": _RTSP, "rtsps": _RTSP, "rtmp": _RTMP, "rtmps": _RTMP, "http": _HTTP, "https": _HTTP}
+_TIMELESS = {"mpjpeg", "jpeg_pipe"}  # libav makes up the times of their pictures: 25 a second
 _COMMON = {"analyzeduration": "1500000", "probesize": "1500000"}
-
-_CAUSES: tuple[tuple[type[Exception], str, str], ...] = (
-    (av.HTTPUnauthorizedError, "wrong_password", "the source refuses the user or the password"),
-    (av.HTTPForbiddenError, "wrong_password", "the source refuses the user or the password"),
-    (av.HTTPNotFoundError, "no_such_stream", "the source answers, but has no such stream"),
-    (av.HTTPClientError, "no_such_stream", "the source answers, but refuses this stream"),
-    (av.ConnectionRefusedError, "port_closed", "nothing listens on that port"),
-    (av.TimeoutError, "timeout", "the source did not answer in time"),
-    (av.ExitError, "timeout", "the source did not answer in time"),
-    (av.InvalidDataError, "not_a_camera", "what the source sends is not video"),
-    (av.EOFError, "not_a_camera", "the source ended before it sent video"),
-)
-_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EIO, errno.EADDRNOTAVAIL}
 
 
 def probe(url: str, deadline_s: float, clock: Clock) -> SourceFacts:
     """SourceFailed names the cause, in words without the address."""
-    options = _SCHEMES.get(urlsplit(url).scheme.lower())
-    if options is None:
-        raise SourceFailed("unsupported_codec", "the source is of no kind that can be opened")
+    options = options_for(url)
     end = clock.monotonic() + deadline_s
     try:
         with av.open(url, options={**_COMMON, **options}, timeout=(deadline_s, _SILENCE_S)) as container:
@@ -62,16 +40,7 @@ def probe(url: str, deadline_s: float, clock: Clock) -> SourceFacts:
     except av.FFmpegError as failed:
         if clock.monotonic() >= end:
             raise SourceFailed("timeout", "the source did not answer in time") from None
-        raise _failure(failed) from None
-
-
-def _failure(failed: av.FFmpegError) -> SourceFailed:
-    for kind, cause, detail in _CAUSES:
-        if isinstance(failed, kind):
-            return SourceFailed(cause, detail)
-    if failed.errno in _UNREACHABLE:
-        return SourceFailed("host_unreachable", "the host cannot be reached")
-    return SourceFailed("not_a_camera", "the source cannot be read")
+        raise failure_of(failed) from None
 
 
 @dataclass(slots=True)
@@ -85,13 +54,15 @@ class _Watch:
     has_picture: bool = False  # a keyframe was decoded: no noise looks like that
     reordered: bool = False
 
-    def add(self, packet: Packet[Stream]) -> None:
+    def add(self, packet: Packet[Stream], shown_s: float | None) -> None:
+        """`shown_s` replaces the packet's own time."""
         if packet.is_keyframe:
             self.keyframes.append(self.pictures)
             self.has_picture = self.has_picture or _can_decode(packet)
         self.pictures += 1
-        if packet.pts is not None:
+        if shown_s is None and packet.pts is not None:
             shown_s = float(packet.pts * packet.time_base)
+        if shown_s is not None:
             self.reordered |= bool(self.shown_s) and shown_s < self.shown_s[-1]
             self.shown_s.append(shown_s)
 
@@ -136,11 +107,12 @@ def _watch(container: InputContainer, end: float, clock: Clock) -> SourceFacts:
     if not container.streams.video:
         raise SourceFailed("unsupported_codec", "the source sends no video that can be read")
     seen = _Watch()
+    is_timeless = container.format.name in _TIMELESS
     try:
         for packets, packet in enumerate(container.demux()):
             seen.octets += packet.size
             if packet.stream.type == "video":
-                seen.add(packet)
+                seen.add(packet, clock.monotonic() if is_timeless else None)
             if seen.is_enough() or packets > _MOST_PACKETS or clock.monotonic() >= end:
                 break
     except av.FFmpegError:

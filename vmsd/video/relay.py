@@ -6,37 +6,36 @@ being recorded while vmsd is away. Addresses and passwords come in a file, never
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import select
+import resource
 import signal
-import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from threading import Thread
+from typing import NoReturn
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import av
-from av.container import InputContainer, OutputContainer
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
+import av.logging
 
-from vmsd.errors import SourceFailed
+from vmsd.clock import Clock, SystemClock
+from vmsd.errors import MediaServerAway, SourceFailed, VmsdError
+from vmsd.video.relay_tunnel import Tunnel
+from vmsd.video.relay_video import carry
 
-TUNNEL_S = 15.0
-"""How long a tunnel may take to print its address."""
-OPEN_S = 10.0
-READ_S = 10.0
-STILL_EVERY_S = 1.0
-"""A camera that only serves single pictures is asked for one this often."""
-COPIED = frozenset({"h264", "hevc"})
-TIME_BASE = Fraction(1, 90_000)
-GOP_FRAMES = 30
-PROTOCOLS = "rtsp,rtsps,rtp,udp,tcp,http,https,tls,crypto,rtmp,hls"
+LOOK_S = 0.5
+"""How often a relay makes sure that it is still wanted and that its tunnel stands."""
+TRY_AGAIN_S = 5.0
+"""As MediaMTX's pause for the cameras it pulls itself; trying again in place spares starting a process."""
+MOST_TRIES = 720
+"""Then, as after every stream that has ended, a fresh process: no leak of a library lasts."""
+MOST_MEMORY_BYTES = 1 << 30
+"""Ten times what the largest picture needs; what asks for more was made to."""
 
 
 @dataclass(frozen=True)
@@ -49,125 +48,174 @@ class Order:
     password: str | None
     publish: str
 
+    def __repr__(self) -> str:
+        return "Order(***)"
+
 
 def run_relay(file: Path) -> NoReturn:
-    """Relay until something ends it; the exit code is always 1, the status file says why."""
-    order = Order(**json.loads(file.read_text("utf-8")))
-    status = file.with_suffix(".status")
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    """Relay until something ends it; the status file beside `file` says why there is no picture.
+
+    This thread only watches, so that signals are heard at once; libav has another one, which may hang.
+    """
+    _confine()
+    _end_on_signals()
+    relay = Relay(file, SystemClock())
+    code = 1
     try:
-        with _source(order) as url:
-            _relay(url, order.publish, status)
-    except SourceFailed as error:
-        _note(status, error.cause)
-    except (av.FFmpegError, OSError):
-        _note(status, "unknown")
-    raise SystemExit(1)
+        relay.run()
+    except SystemExit:
+        relay.forget()
+        code = 0
+    os._exit(code)
 
 
-def _note(status: Path, cause: str) -> None:
-    temporary = status.with_suffix(".new")
-    temporary.write_text(json.dumps({"cause": cause}), "utf-8")
-    temporary.rename(status)
+def _confine() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    av.logging.set_level(av.logging.PANIC)  # libav's own words hold addresses
 
 
-@contextlib.contextmanager
-def _source(order: Order) -> Iterator[str]:
-    """The address to open; a tunnel lives exactly as long as the block."""
-    if order.command is None:
-        yield order.source or ""
-        return
-    try:
-        tunnel = subprocess.Popen(  # noqa: S603 - the operator's own configured command, no shell
-            order.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-        )
-    except OSError as error:
-        raise SourceFailed("tunnel_down", "the tunnel command cannot be started") from error
-    try:
-        yield _with_login(_first_line(tunnel), order)
-    finally:
-        tunnel.terminate()
+def _end_on_signals() -> None:
+    def end(*_: object) -> NoReturn:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # one is enough: nothing may disturb the goodbye
+        sys.exit()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
 
 
-def _first_line(tunnel: subprocess.Popen[str]) -> str:
-    assert tunnel.stdout is not None  # noqa: S101 - it is a pipe
-    ready, _, _ = select.select([tunnel.stdout], [], [], TUNNEL_S)
-    line = tunnel.stdout.readline().strip() if ready else ""
-    if not line.startswith(("rtsp://", "rtsps://", "rtmp://", "http://", "https://")):
-        raise SourceFailed("tunnel_down", "the tunnel printed no address")
-    return line
+class Relay:
+    """One order, tried until pictures have passed; a stream that ended is for the next process."""
+
+    def __init__(self, file: Path, clock: Clock) -> None:
+        self._ties = Ties(file)
+        self._order = Order(**json.loads(file.read_text("utf-8")))
+        self._status = Status(file.with_suffix(".status"))
+        self._clock = clock
+        self._carrier: Carrier | None = None
+
+    def run(self) -> None:
+        for _ in range(MOST_TRIES):
+            try:
+                self._relay()
+            except SourceFailed as error:
+                self._status.note(error.cause)
+            except MediaServerAway:
+                self._status.note("unknown")
+            if self._carrier and (self._carrier.is_alive() or self._status.passed):
+                return
+            self._rest()
+
+    def forget(self) -> None:
+        """Leave no word behind: nobody waits for this camera here any more."""
+        self._status.forget()
+
+    def _relay(self) -> NoReturn:
+        with self._tunnel() as tunnel:
+            url = self._address(tunnel)
+            carrier = self._carrier = Carrier(url, self._order.publish, self._clock, self._status.clear)
+            carrier.start()
+            while carrier.is_alive():
+                carrier.join(LOOK_S)
+                self._ties.check()
+                if tunnel:
+                    tunnel.check()
+            if tunnel:
+                tunnel.check(LOOK_S)  # its end breaks the stream a moment before it shows
+        raise carrier.failure
+
+    @contextmanager
+    def _tunnel(self) -> Iterator[Tunnel | None]:
+        if self._order.source is not None:
+            yield None
+            return
+        tunnel = Tunnel(self._order.command or [])
+        try:
+            yield tunnel
+        finally:
+            tunnel.close()
+
+    def _address(self, tunnel: Tunnel | None) -> str:
+        if tunnel is None:
+            return self._order.source or ""
+        return with_login(tunnel.read_address(self._clock, self._ties.check), self._order)
+
+    def _rest(self) -> None:
+        end = self._clock.monotonic() + TRY_AGAIN_S
+        while self._clock.monotonic() < end:
+            time.sleep(LOOK_S)
+            self._ties.check()
 
 
-def _with_login(url: str, order: Order) -> str:
+class Carrier(Thread):
+    """Where libav works; `failure` tells how it ended."""
+
+    def __init__(self, url: str, publish: str, clock: Clock, on_sent: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._work = partial(carry, url, publish, clock, on_sent)
+        self.failure: VmsdError = SourceFailed("unknown", "the relay has ended")
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except (SourceFailed, MediaServerAway) as error:
+            self.failure = error
+        except (OSError, ValueError, MemoryError):  # what libav says of streams it cannot make sense of
+            self.failure = SourceFailed("not_a_camera", "what the source sends cannot be read")
+
+
+class Ties:
+    """What the relay's life hangs on: the process that started it, and its order as it was then."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._parent = os.getppid()
+        self._stamp = self._look()
+
+    def check(self) -> None:
+        """SystemExit when the starter is gone or the order has changed; a missing file means nothing."""
+        stamp = self._look()
+        if os.getppid() != self._parent or (stamp and stamp != self._stamp):
+            sys.exit()
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+
+class Status:
+    """Why there is no picture, for vmsd to read; there is no file while pictures pass."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.passed = False
+
+    def note(self, cause: str) -> None:
+        temporary = self._file.with_suffix(".new")
+        with suppress(OSError):  # no room for a word must not cost a picture
+            temporary.write_text(json.dumps({"cause": cause}), "utf-8")
+            temporary.rename(self._file)
+
+    def clear(self) -> None:
+        """Called for each packet that was sent."""
+        if not self.passed:
+            self.passed = True
+            self.forget()
+
+    def forget(self) -> None:
+        with suppress(OSError):
+            self._file.unlink(missing_ok=True)
+
+
+def with_login(url: str, order: Order) -> str:
+    """The tunnel's address with the camera's user and password; its own stay when the camera has none."""
     if not order.username:
         return url
     parts = urlsplit(url)
     login = f"{quote(order.username, safe='')}:{quote(order.password or '', safe='')}"
     return urlunsplit(parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}"))
-
-
-def _open(url: str) -> InputContainer:
-    options = {"protocol_whitelist": PROTOCOLS}
-    if url.startswith("rtsp"):
-        options["rtsp_transport"] = "tcp"
-    return av.open(url, options=options, timeout=(OPEN_S, READ_S))
-
-
-def _relay(url: str, publish: str, status: Path) -> None:
-    with _open(url) as source:
-        if not source.streams.video:
-            raise SourceFailed("unsupported_codec", "the source has no video")
-        copied = source.streams.video[0].codec_context.name in COPIED
-        with av.open(publish, "w", format="rtsp", options={"rtsp_transport": "tcp"}) as target:
-            status.unlink(missing_ok=True)
-            if copied:
-                _copy(source, target)
-            else:
-                _encode(_frames(url, source), target)
-
-
-def _copy(source: InputContainer, target: OutputContainer) -> None:
-    incoming = source.streams.video[0]
-    outgoing = target.add_stream_from_template(incoming)
-    for packet in source.demux(incoming):
-        if packet.dts is not None:
-            packet.stream = outgoing
-            target.mux(packet)
-
-
-def _frames(url: str, first: InputContainer) -> Iterator[VideoFrame]:
-    """Every frame of a stream; of a source that ends after one picture, one picture a second."""
-    source: InputContainer = first
-    while True:
-        count = 0
-        for frame in source.decode(video=0):
-            count += 1
-            yield frame
-        if count != 1:
-            return
-        time.sleep(STILL_EVERY_S)
-        source = _open(url)
-
-
-def _encode(frames: Iterator[VideoFrame], target: OutputContainer) -> None:
-    stream: VideoStream | None = None
-    began = time.monotonic()
-    for frame in frames:
-        if stream is None:
-            stream = _video_stream(target, frame)
-        picture = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
-        picture.pts = round((time.monotonic() - began) / TIME_BASE)
-        picture.time_base = TIME_BASE
-        for packet in stream.encode(picture):
-            target.mux(packet)
-
-
-def _video_stream(target: OutputContainer, frame: VideoFrame) -> VideoStream:
-    options: dict[str, Any] = {"preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1"}
-    stream = target.add_stream("libx264", rate=15, options=options)
-    stream.width, stream.height = frame.width // 2 * 2, frame.height // 2 * 2
-    stream.pix_fmt = "yuv420p"
-    stream.codec_context.gop_size = GOP_FRAMES
-    stream.codec_context.time_base = TIME_BASE
-    return stream

@@ -25,6 +25,25 @@ def mount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True, timeout=10)
 
 
+def remount(folder: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True, timeout=10)
+
+
+def unmount(folder: Path) -> None:
+    subprocess.run(["umount", str(folder)], check=True, timeout=10)
+
+
+def use_up_inodes(folder: Path) -> None:
+    for number in range(100):
+        try:
+            (folder / f"{number}").write_bytes(b"")
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                return
+            raise
+    raise AssertionError("the inodes did not run out")
+
+
 def breaker_of(box: Box, told: list[bool]) -> Breaker:
     async def apply(stop: bool) -> None:
         told.append(stop)
@@ -107,12 +126,12 @@ async def read_only(folder: Path) -> None:
         camera.record(NOW_MS)
         breaker = breaker_of(box, told)
         await breaker.once()
-        subprocess.run(["mount", "-o", "remount,ro", str(folder / "video")], check=True, timeout=10)
+        remount(folder / "video", "ro")
         await breaker.once()
         assert (told, box.watch.breaker.reason) == ([False, True], OpenReason.READ_ONLY)
         await box.sweeper().once()
         assert camera.path(NOW_MS).stat().st_size > 0
-        subprocess.run(["mount", "-o", "remount,rw", str(folder / "video")], check=True, timeout=10)
+        remount(folder / "video", "rw")
         await breaker.once()
         assert told == [False, True, False]
 
@@ -126,7 +145,7 @@ async def unmounted(folder: Path) -> None:
         await box.scan()
         breaker, indexer, scanner, sweeper = breaker_of(box, told), box.indexer(), box.scanner(), box.sweeper()
         await breaker.once()
-        subprocess.run(["umount", str(folder / "video")], check=True, timeout=10)
+        unmount(folder / "video")
         for _ in range(3):
             for task in (breaker, indexer, scanner, sweeper):
                 await task.once()
@@ -172,14 +191,7 @@ async def create_fails(folder: Path) -> None:
     """Without a single free inode nothing can be created, and that is a full disk, not a broken one."""
     mount(folder / "video", "size=32m,nr_inodes=12")
     async with open_box(folder) as box:
-        made = []
-        try:
-            while True:
-                path = folder / "video" / f"{len(made)}"
-                path.write_bytes(b"")
-                made.append(path)
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
+        use_up_inodes(folder / "video")
         assert (await box.watch.look()).volume.ok
         await breaker_of(box, []).once()
         assert box.watch.breaker.reason == OpenReason.INODES

@@ -18,9 +18,7 @@ def test_usage_agrees_with_the_system(tmp_path):
 
 
 def test_what_is_reserved_for_root_counts_as_nothing(tmp_path, monkeypatch):
-    facts = SimpleNamespace(
-        f_frsize=4096, f_blocks=100, f_bfree=20, f_bavail=15, f_files=50, f_ffree=10, f_favail=5
-    )
+    facts = SimpleNamespace(f_frsize=4096, f_blocks=100, f_bfree=20, f_bavail=15, f_files=50, f_ffree=10, f_favail=5)
     monkeypatch.setattr(os, "statvfs", lambda _: facts)
     seen = usage(tmp_path)
     assert seen == DiskUsage(95 * 4096, 15 * 4096, 45, 5)

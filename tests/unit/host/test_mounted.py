@@ -36,7 +36,12 @@ def test_on_a_real_small_file_system(scenario: str, tmp_path: Path):
     script = str(HERE.with_name("mounted_scenarios.py"))
     command = ["unshare", "--mount", "--propagation", "private", sys.executable, script, scenario, str(tmp_path)]
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

@@ -106,7 +106,7 @@ class Box:
     settings: Settings
     database: Database
     clock: HandClock
-    kernel: KernelClock = KernelClock(synchronised=False)
+    kernel: KernelClock = field(default_factory=lambda: KernelClock(synchronised=False))
     watch: DiskWatch = field(init=False)
     keeper: Timekeeper = field(init=False)
 
@@ -202,11 +202,9 @@ class Box:
 
 def settings_in(folder: Path, **disk: object) -> Settings:
     for name in ("data", "video", "run"):
-        (folder / name).mkdir(exist_ok=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
     rules = {"headroom_bytes": 0, "headroom_hours": 0, "ballast_bytes": 0} | disk
-    return Settings(
-        data_dir=folder / "data", recordings_dir=folder / "video", runtime_dir=folder / "run", disk=rules
-    )
+    return Settings(data_dir=folder / "data", recordings_dir=folder / "video", runtime_dir=folder / "run", disk=rules)
 
 
 @asynccontextmanager

@@ -133,11 +133,9 @@ async def test_a_database_of_a_newer_program_is_refused_not_replaced(tmp_path):
 
 async def test_a_snapshot_holds_nothing_that_was_not_committed(box: Box):
     backup = backup_of(box)
-    with pytest.raises(RuntimeError):
-        async with box.database.write() as transaction:
-            await Cities(box.database).add(transaction, name="Nunca", status="active", plan="basic", now_ms=1)
-            await backup.once()
-            raise RuntimeError
+    async with box.database.write() as transaction:
+        await Cities(box.database).add(transaction, name="Ainda", status="active", plan="basic", now_ms=1)
+        await backup.once()
     newest = find_newest_snapshot(box.settings.recordings_dir)
     assert newest is not None
     with sqlite3.connect(newest) as snapshot:
@@ -208,3 +206,14 @@ async def test_a_second_database_on_the_same_volume_is_noticed_in_the_marker(tmp
             await watch.look()
             assert watch.volume.marker is not None
             assert watch.volume.marker.sequence == expected
+
+
+async def test_snapshots_and_what_they_restore_are_for_the_daemon_alone(tmp_path):
+    async with open_box(tmp_path) as box:
+        await backup_of(box).once()
+        newest = find_newest_snapshot(box.settings.recordings_dir)
+        assert newest is not None
+        assert newest.stat().st_mode & 0o077 == 0
+    box.settings.database.unlink()
+    await names_of(box.settings, box.clock)
+    assert box.settings.database.stat().st_mode & 0o077 == 0

@@ -94,6 +94,17 @@ async def test_silence_closes_a_segment_and_growth_opens_it_again(box: Box):
     assert (row["state"], row["duration_ms"]) == (SegmentState.RUNNING, 3000)
 
 
+async def test_a_file_that_comes_within_the_same_tick_as_a_look_is_found(box: Box):
+    camera, indexer = await box.camera(), box.indexer()
+    folder = camera.begin(START).parent
+    await indexer.once()
+    seen_ns = folder.stat().st_mtime_ns
+    camera.begin(START + 2000)
+    os.utime(folder, ns=(seen_ns, seen_ns))
+    await indexer.once()
+    assert list(await box.rows(camera)) == [START, START + 2000]
+
+
 async def test_a_clock_put_back_leaves_the_running_segment_running(box: Box):
     camera, indexer = await box.camera(), box.indexer()
     camera.record(START, 2)

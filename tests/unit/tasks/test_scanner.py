@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.tasks.recording_box import NOW_MS, Box, files_in, open_box
 from vmsd.model.segment import SegmentFlag, SegmentState
+from vmsd.services.clock_trust import Timekeeper
 from vmsd.tasks.scanner import ROUND_S, rebuild
 
 HOUR_AGO = NOW_MS - 3_600_000
@@ -61,7 +62,12 @@ async def test_what_is_recovered_records_nothing_and_keeps_longest(box: Box):
 async def test_folders_that_are_nobodys_are_counted_and_left_alone(box: Box):
     camera = await box.camera(7)
     root = box.settings.recordings_dir
-    for name in ("lost+found/x", "foo/bar", f"{camera.folder.city}/not-a-camera", str(UUID(int=5)) + "/" + str(UUID(int=6))):
+    for name in (
+        "lost+found/x",
+        "foo/bar",
+        f"{camera.folder.city}/not-a-camera",
+        str(UUID(int=5)) + "/" + str(UUID(int=6)),
+    ):
         (root / name).mkdir(parents=True)
     (root / "foo/bar/2026-01-01_00-00-00-000000.mp4").write_bytes(b"x")
     await box.scan()
@@ -200,3 +206,18 @@ async def test_the_indexer_and_the_scanner_agree_on_every_file(tmp_path):
             await box.scan()
             tables.append([tuple(row) for row in (await box.rows(camera)).values()])
     assert tables[0] == tables[1]
+
+
+async def test_only_a_clock_that_was_judged_and_doubted_marks_what_is_found(box: Box):
+    camera = await box.camera()
+    for start, judged in ((HOUR_AGO, False), (HOUR_AGO + 2000, True)):
+        camera.record(start)
+        box.clock.wall += 56 * 365 * 86_400_000
+        if judged:
+            box.keeper.look()
+        else:
+            box.keeper = Timekeeper(box.clock, lambda: box.kernel)
+        await box.scan()
+        box.keeper.begin(None)
+    flags = {start: row["flags"] for start, row in (await box.rows(camera)).items()}
+    assert flags == {HOUR_AGO: 0, HOUR_AGO + 2000: SegmentFlag.CLOCK_UNTRUSTED}

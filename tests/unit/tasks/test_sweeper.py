@@ -127,6 +127,7 @@ async def test_a_clock_that_jumps_in_the_middle_of_a_sweep_ends_it(box: Box, mon
         box.clock.wall += 30 * DAY_MS
 
     monkeypatch.setattr(box.system, "mark", jump_after)
+    monkeypatch.setattr("vmsd.tasks.sweeper.HOURLY_SHARE", 1.0)
     await box.sweeper(purge_batch=1).once()
     assert list(await box.rows(camera)) == [YOUNG, YOUNG + 2000, NOW_MS - 10_000]
 
@@ -312,9 +313,7 @@ async def test_whatever_is_deleted_was_allowed_to_be(tmp_path_factory, ages, pro
             await box.flag(camera, start, SegmentFlag.PRESERVED)
         box.clock.wall += jump_days * DAY_MS
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                "vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, (8 + free_gb) * GB, 0, 0)
-            )
+            patch.setattr("vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, (8 + free_gb) * GB, 0, 0))
             await box.sweeper(purge_cap=5).once()
         left, purged = set(await box.rows(camera)), await box.purges(camera)
         assert left | purged.keys() == set(starts)
@@ -328,3 +327,26 @@ async def test_whatever_is_deleted_was_allowed_to_be(tmp_path_factory, ages, pro
             else:
                 assert jump_days == 0
                 assert start + 2000 < NOW_MS - 7 * DAY_MS
+
+
+async def test_a_file_that_cannot_be_deleted_holds_up_no_other(box: Box, monkeypatch):
+    monkeypatch.setattr("vmsd.tasks.sweeper.HOURLY_SHARE", 1.0)
+    cameras = [await box.camera(number) for number in (1, 2, 3)]
+    for camera in cameras:
+        await fill(box, camera, [OLD, OLD + 2000])
+    stubborn = cameras[0].path(OLD)
+    stubborn.unlink()
+    stubborn.mkdir()
+    (stubborn / "inside").write_bytes(b"")
+    elsewhere = cameras[1].path(OLD).parent
+    elsewhere.rename(elsewhere.with_name("moved"))
+    elsewhere.symlink_to("moved")
+    with pytest.raises(OSError, match="3 recordings"):
+        await box.sweeper(purge_batch=2).once()
+    assert [len(await box.rows(camera)) for camera in cameras] == [2, 3, 1]
+    (stubborn / "inside").unlink()
+    stubborn.rmdir()
+    elsewhere.unlink()
+    elsewhere.with_name("moved").rename(elsewhere)
+    await box.sweeper().once()
+    assert [len(await box.rows(camera)) for camera in cameras] == [1, 1, 1]

@@ -9,7 +9,7 @@ import "./player.js";
 import { announce, onKey, toggleFullScreen } from "./shell.js";
 import { causeAdvice, causeWord, showState, sinceWords } from "./states.js";
 import { drawStrip } from "./strip.js";
-import { bitrate, bytes, number, say } from "./words.js";
+import { bitrate, bytes, codecName, number, say } from "./words.js";
 
 const id = document.body.dataset.cameraId;
 const path = `/cameras/${id}`;
@@ -117,7 +117,7 @@ async function showFacts() {
   const status = await api(`${path}/status`);
   const size = status.width && status.height ? `${status.width} × ${status.height}` : "–";
   fill($("#facts"), {
-    codec: status.codecs?.join(", ") || "–",
+    codec: status.codecs?.map(codecName).join(", ") || "–",
     size,
     fps: status.fps ? say("facts.fps", { n: number(status.fps, status.fps % 1 ? 1 : 0) }) : "–",
     bitrate: status.bitrate ? bitrate(status.bitrate) : "–",
@@ -155,9 +155,9 @@ async function listRecordings() {
 function recordingRow(recording) {
   const row = clone("recording-row");
   const [start, end] = [Date.parse(recording.start), Date.parse(recording.end)];
-  const running = recording.state === "running" || recording.state === "open";
+  const running = recording.state === "running";
   fill(row, {
-    start: moment(start),
+    start: hourMinute(start),
     end: running ? say("time.now") : hourMinute(end),
     length: duration(recording.duration),
     size: bytes(recording.bytes),

@@ -4,12 +4,13 @@ import { say } from "./words.js";
 
 const zone = document.body.dataset.zone;
 const language = document.documentElement.lang;
+const format = (parts) => new Intl.DateTimeFormat(language, { timeZone: zone, hourCycle: "h23", ...parts });
 const formats = {
-  time: new Intl.DateTimeFormat(language, { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit" }),
-  minute: new Intl.DateTimeFormat(language, { timeZone: zone, hour: "2-digit", minute: "2-digit" }),
-  day: new Intl.DateTimeFormat(language, { timeZone: zone, day: "2-digit", month: "2-digit" }),
-  date: new Intl.DateTimeFormat(language, { timeZone: zone, dateStyle: "medium" }),
-  weekday: new Intl.DateTimeFormat(language, { timeZone: zone, weekday: "short", day: "2-digit", month: "short" }),
+  time: format({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+  minute: format({ hour: "2-digit", minute: "2-digit" }),
+  day: format({ day: "2-digit", month: "2-digit" }),
+  date: format({ dateStyle: "medium" }),
+  weekday: format({ weekday: "short", day: "2-digit", month: "short" }),
 };
 
 let offsetMs = null;

@@ -36,7 +36,8 @@ export class Live {
   /** Why there is no video yet, for whoever explains it: "", "codec" or "contact". */
   trouble = "";
   session = null;
-  codec = "";
+  /** True from the end of one attempt until the next shows video. */
+  again = false;
   #video;
   #cameraId;
   #main;
@@ -119,6 +120,7 @@ export class Live {
     while (!signal.aborted) {
       const played = await this.#playOnce(signal);
       failures = played ? 0 : failures + 1;
+      this.again = true;
       await this.#pause(BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)], signal);
     }
   }
@@ -151,7 +153,6 @@ export class Live {
       const looking = setInterval(() => this.#look(startedAt) || end(), LOOK_EVERY_MS);
       signal.addEventListener("abort", end, { once: true });
       hls.on("hlsError", (_, data) => data.fatal && (this.#understand(data), end()));
-      hls.on("hlsBufferCodecs", (_, tracks) => (this.codec = tracks.video?.codec ?? ""));
       hls.on("hlsManifestParsed", () => this.#video.play().catch(() => {}));
       hls.loadSource(url);
       hls.attachMedia(this.#video);
@@ -191,6 +192,7 @@ export class Live {
     this.#position = this.#video.currentTime;
     this.#movedAt = now;
     this.trouble = "";
+    this.again = false;
     const age = this.frameAge;
     if (age !== null) this.#usualAge = this.#usualAge === null ? age : this.#usualAge * 0.9 + age * 0.1;
   }

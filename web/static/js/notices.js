@@ -1,7 +1,7 @@
 // The banner of things that are wrong with the box. It goes away when they do, not when it is clicked.
 
+import { moment } from "./clock.js";
 import { $, clone, fill, icon } from "./dom.js";
-import { sinceWords } from "./states.js";
 import { knows, say } from "./words.js";
 
 const ICONS = { error: "octagon-alert", warning: "triangle-alert" };
@@ -26,6 +26,6 @@ function row(notice) {
   banner.dataset.level = notice.level;
   banner.dataset.code = notice.code;
   banner.prepend(icon(ICONS[notice.level] ?? "info"));
-  fill(banner, { ...noticeWords(notice), since: notice.since ? sinceWords(notice.since) : "" });
+  fill(banner, { ...noticeWords(notice), since: notice.since ? say("notice.since", { when: moment(Date.parse(notice.since)) }) : "" });
   return banner;
 }

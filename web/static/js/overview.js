@@ -10,6 +10,7 @@ import { say } from "./words.js";
 
 const SHAPE = 16 / 9;
 const NARROWEST_PX = 300;
+const HEAD_PX = 32;
 
 const grid = $("#grid");
 const tiles = new Map();
@@ -38,6 +39,8 @@ function place(camera, index) {
 function make(camera) {
   const tile = clone("tile");
   $("a", tile).href = `/camera/${camera.id}`;
+  $("a", tile).setAttribute("aria-describedby", `facts-${camera.id}`);
+  $(".tile__facts", tile).id = `facts-${camera.id}`;
   $("vmsd-player", tile).setAttribute("camera-id", camera.id);
   return tile;
 }
@@ -67,19 +70,18 @@ function reload() {
 
 function paint(tile, item) {
   const before = tile.dataset.state;
-  const name = $("[data-slot=name]", tile).textContent;
-  const recording = feed.inContact && item.recording;
   const missing = feed.inContact && item.enabled && !item.recording;
   tile.dataset.state = item.state;
   tile.dataset.missing = String(missing);
   showState($(".badge", tile), item.state);
-  show($("[data-slot=rec]", tile), recording);
-  show($("[data-slot=norec]", tile), missing);
-  const words = [name, stateWord(item.state), item.state === "online" ? "" : causeWord(item.cause)];
-  if (missing) words.push(say("overview.not_recording"));
-  const label = words.filter(Boolean).join(", ");
-  if ($("a", tile).getAttribute("aria-label") !== label) $("a", tile).setAttribute("aria-label", label);
-  if (before && before !== item.state) announce(label);
+  show($("[data-recording=yes]", tile), feed.inContact && item.recording);
+  show($("[data-recording=no]", tile), missing);
+  if (before && before !== item.state) announce(changeWords(tile, item));
+}
+
+function changeWords(tile, item) {
+  const cause = item.state === "online" ? "" : causeWord(item.cause);
+  return [$("a", tile).textContent, stateWord(item.state), cause].filter(Boolean).join(", ");
 }
 
 function countAll() {
@@ -124,7 +126,7 @@ function bestColumns(shown, width, height) {
   if (width < 1100) return { columns: 2, fits: false };
   let best = { columns: 1, size: 0 };
   for (let columns = 1; columns <= Math.max(1, shown); columns += 1) {
-    const size = Math.min(width / columns, (height / Math.ceil(shown / columns)) * SHAPE);
+    const size = Math.min(width / columns, (height / Math.ceil(shown / columns) - HEAD_PX) * SHAPE);
     if (size > best.size) best = { columns, size };
   }
   if (best.size >= NARROWEST_PX) return { columns: best.columns, fits: true };

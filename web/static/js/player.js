@@ -137,7 +137,8 @@ class Player extends HTMLElement {
     if (veil.hidden) return;
     const item = feed.get(this.cameraId);
     const down = shown === "lost" || shown === "frozen" || shown === "off";
-    write(veil.querySelector("[data-slot=title]"), say(`player.${shown}`));
+    const title = shown === "waiting" && this.#live.again ? "again" : shown;
+    write(veil.querySelector("[data-slot=title]"), say(`player.${title}`));
     write(veil.querySelector("[data-slot=cause]"), down ? causeWord(item?.cause) : this.#whyNoVideo(shown));
     write(veil.querySelector("[data-slot=since]"), down && item ? sinceWords(item.since) : "");
     if (veil.dataset.icon === shown) return;

@@ -76,11 +76,11 @@ function axis(startMs, endMs) {
 }
 
 function summaryOf(spans) {
-  const known = spans.filter((span) => span.state !== "unknown");
+  const known = spans.filter((span) => ["online", "offline", "stalled"].includes(span.state));
   const length = (list) => list.reduce((sum, span) => sum + span.endMs - span.atMs, 0);
   if (!length(known)) return say("strip.unknown");
   const online = length(known.filter((span) => span.state === "online")) / length(known);
-  const falls = known.filter((span) => span.state === "offline" || span.state === "stalled").length;
+  const falls = known.filter((span) => span.state !== "online").length;
   return say("strip.summary", { share: percent(online, online > 0.9 && online < 1 ? 1 : 0), falls: count("strip.falls", falls) });
 }
 

@@ -4,7 +4,6 @@ const words = new Map();
 for (const word of document.getElementById("words").content.querySelectorAll("[data-word]")) {
   words.set(word.dataset.word, word.textContent.trim());
 }
-const plural = new Intl.PluralRules(document.documentElement.lang);
 
 /** The words for `key`, with `{name}` replaced. An unknown key shows itself, so that it is noticed. */
 export function say(key, facts = {}) {
@@ -15,10 +14,10 @@ export function knows(key) {
   return words.has(key);
 }
 
-/** The words for `n` things: `key.one` or `key.other`, with `{n}` replaced. */
+/** The words for `n` things: `key.zero` where there is one, `key.one` or `key.other`, with `{n}` replaced. */
 export function count(key, n) {
-  const rule = plural.select(n) === "one" ? "one" : "other";
-  return say(`${key}.${rule}`, { n: number(n) });
+  const form = n === 0 && knows(`${key}.zero`) ? "zero" : n === 1 ? "one" : "other";
+  return say(`${key}.${form}`, { n: number(n) });
 }
 
 export function number(value, digits = 0) {
@@ -42,6 +41,11 @@ export function bytes(value) {
 export function bitrate(bitsPerSecond) {
   if (bitsPerSecond >= 1e6) return `${number(bitsPerSecond / 1e6, 1)} Mbit/s`;
   return `${number(bitsPerSecond / 1e3)} kbit/s`;
+}
+
+/** "h264" and "H265" as people write them. */
+export function codecName(codec) {
+  return codec.toUpperCase().replace(/^H(26\d)$/, "H.$1");
 }
 
 export function percent(ratio, digits = 0) {

@@ -1,0 +1,128 @@
+"""A guard at a real browser in front of a real site."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+
+from tests.support.processes import until
+from tests.support.site import Site, TestCamera
+from vmsd.assets import web_dir
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+AXE = web_dir() / "node_modules" / "axe-core" / "axe.min.js"
+PASSWORD = "uma senha de teste"
+TILES = """() => [...document.querySelectorAll("vmsd-player")].map((player) => ({
+    shown: player.dataset.show ?? "",
+    position: player.video.currentTime,
+    ready: player.video.readyState,
+    age: player.live.frameAge,
+    words: player.querySelector(".veil").innerText,
+}))"""
+
+
+class Guard:
+    """One browser window. Notes whatever the page should never do: leave the box, break the policy, throw."""
+
+    def __init__(self, site: Site, page: Page) -> None:
+        self.site = site
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"thrown: {error}"))
+        page.on("request", self._see)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        """A refused request is noted by the browser as an error: those are the site's to judge."""
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.complaints.append(f"console: {message.text}")
+
+    def _see(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.site.url}/", "blob:")):
+            self.complaints.append(f"left the box: {request.url}")
+
+    async def open(self, path: str) -> Self:
+        await self.page.goto(self.site.url + path)
+        return self
+
+    async def log_in(self) -> Self:
+        await self.open("/login")
+        await self.page.get_by_label("Usuário").fill("admin")
+        await self.page.get_by_label("Senha").fill(PASSWORD)
+        await self.page.get_by_role("button", name="Entrar").click()
+        await self.page.wait_for_url(f"{self.site.url}/")
+        return self
+
+    async def tiles(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await self.page.evaluate(TILES)
+        return found
+
+    async def until_playing(self, within_s: float, count: int = 1) -> None:
+        """Every tile's picture moves between two looks."""
+        before: list[dict[str, Any]] = []
+
+        async def moving() -> bool:
+            nonlocal before
+            last, before = before, await self.tiles()
+            return len(before) == len(last) == count and all(map(_moves, last, before))
+
+        await until(moving, within_s, "every tile plays", every_s=0.5)
+
+    async def until_shown(self, shown: str, within_s: float) -> dict[str, Any]:
+        """The first tile that shows so."""
+
+        async def found() -> dict[str, Any] | None:
+            return next((tile for tile in await self.tiles() if tile["shown"] == shown), None)
+
+        tile: dict[str, Any] = await until(found, within_s, f"a tile shows {shown}")
+        return tile
+
+    async def accessibility(self) -> list[str]:
+        """What axe-core finds serious or worse; run as a debugger runs things, outside the page's policy."""
+        session = await self.page.context.new_cdp_session(self.page)
+        await session.send("Runtime.evaluate", {"expression": AXE.read_text("utf-8")})
+        violations = await self.page.evaluate("async () => (await axe.run(document)).violations")
+        return [
+            f"{one['id']}: {json.dumps([node['target'] for node in one['nodes']])}"
+            for one in violations
+            if one["impact"] in ("serious", "critical")
+        ]
+
+
+def _moves(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    return after["shown"] == "live" and after["ready"] >= 2 and after["position"] > before["position"]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium, which these tests drive, is not installed")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def camera(site: Site) -> TestCamera:
+    return await site.camera("Portaria")
+
+
+@pytest.fixture
+async def guard(site: Site, camera: TestCamera, browser: Browser) -> AsyncIterator[Guard]:
+    """In front of a running site with one camera on air, not logged in yet; nothing to complain of at the end."""
+    await site.start()
+    camera_id = await site.add_camera(camera.name, camera.url, group="Prefeitura")
+    await site.until_state(camera_id, "online", 20)
+    context = await browser.new_context(
+        viewport={"width": 1440, "height": 900}, locale="pt-BR", timezone_id="Asia/Tokyo"
+    )
+    guard = Guard(site, await context.new_page())
+    yield guard
+    assert guard.complaints == []

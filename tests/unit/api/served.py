@@ -1,0 +1,171 @@
+"""A daemon in this process: real store, real HTTP over a real socket, nobody at MediaMTX's address."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import aiohttp
+from aiohttp import web
+
+from tests.unit.tasks.recording_box import HandClock
+from vmsd import app as composition
+from vmsd.api.routes import build_app
+from vmsd.api.server import Runner
+from vmsd.config import Settings
+from vmsd.model.city import City
+from vmsd.model.person import Person, Role
+from vmsd.services.accounts import TOKEN_PREFIX, hash_token
+from vmsd.services.passwords import Passwords
+from vmsd.services.probe import Prober
+from vmsd.services.storage import BreakerState
+from vmsd.store.people import People
+from vmsd.video.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PASSWORD = "uma senha de teste"
+CAMERA = {"name": "Portaria", "source_url": "rtsp://192.0.2.10/live"}
+
+
+@cache
+def password_hash() -> str:
+    return Passwords()._hasher.hash(PASSWORD)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Any
+    raw: bytes
+    content_type: str
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw) if self.raw else None
+
+    @property
+    def pointers(self) -> set[str]:
+        return {one["pointer"] for one in self.body.get("errors", ())}
+
+
+@dataclass
+class Served:
+    """Ask it as somebody: `who` is a token or a cookie made by `token` or `session`."""
+
+    daemon: composition.Daemon
+    base: composition.Base
+    clock: HandClock
+    url: str
+    http: aiohttp.ClientSession
+    people: dict[str, Person] = field(default_factory=dict)
+
+    @property
+    def site(self) -> Any:
+        return self.daemon.site
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    async def city(self, name: str, **facts: Any) -> City:
+        return await self.base.cities.add(name=name, **facts)
+
+    async def person(self, name: str, role: Role, city: City | None = None) -> Person:
+        """With the one password of all tests, whose hash is made once."""
+        new = Person(0, str(uuid4()), city.id if city else None, name, role, password_hash())
+        async with self.base.database.write() as transaction:
+            await People(self.base.database).add(transaction, new, self.clock.wall_ms())
+        self.people[name] = await self.base.accounts.get(name)
+        return self.people[name]
+
+    async def token(self, name: str) -> dict[str, str]:
+        made = await self.base.accounts.add_token(self.people[name], "test", 30)
+        return {"Authorization": f"Bearer {made}"}
+
+    async def session(self, name: str) -> dict[str, str]:
+        """A login without its password's 0.1 s."""
+        secret = uuid4().hex
+        async with self.base.database.write() as transaction:
+            store = People(self.base.database)
+            await store.add_session(transaction, hash_token(secret), self.people[name], self.clock.wall_ms())
+        return {"Cookie": f"vmsd_session={secret}"}
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        who: dict[str, str] | None = None,
+        city: City | None = None,
+        raw: bytes | None = None,
+        **headers: str,
+    ) -> Answer:
+        sent = dict(who or {}) | {name.replace("_", "-"): value for name, value in headers.items()}
+        if city is not None:
+            sent["X-City-ID"] = city.public_id
+        if body is not None:
+            raw = json.dumps(body).encode()
+        if raw is not None:
+            sent.setdefault("Content-Type", "application/json")
+        call = self.http.request(method, self.url + path, data=raw, headers=sent, allow_redirects=False)
+        async with call as answer:
+            return Answer(answer.status, answer.headers, await answer.read(), answer.content_type)
+
+    async def camera(self, who: dict[str, str], city: City, **fields: Any) -> dict[str, Any]:
+        answer = await self.ask("POST", "/api/v1/cameras", CAMERA | fields, who=who, city=city)
+        assert answer.status == 201, answer.raw
+        return answer.body
+
+    def close_breaker(self) -> None:
+        """As after a look at a disk with room."""
+        self.daemon._volume.watch.breaker = BreakerState(open=False, reason=None, since_ms=0)
+
+
+def settings_in(folder: Path, **sections: Any) -> Settings:
+    for name in ("data", "video", "run"):
+        (folder / name).mkdir(exist_ok=True)
+    disk = {"ballast_bytes": 0, "headroom_bytes": 0, "headroom_hours": 0}
+    return Settings(
+        data_dir=folder / "data",
+        recordings_dir=folder / "video",
+        runtime_dir=folder / "run",
+        disk=disk,
+        **sections,
+    )
+
+
+@asynccontextmanager
+async def serve(folder: Path, **sections: Any) -> AsyncIterator[Served]:
+    """Its MediaMTX is known to be away, so that no change waits for it; its tasks do not run."""
+    settings, clock = settings_in(folder, **sections), HandClock()
+    async with AsyncExitStack() as stack:
+        base = await stack.enter_async_context(composition.open_base(settings, clock))
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=20))
+        )
+        workers = composition.Workers(Worker(), Prober(2))
+        stack.push_async_callback(workers.close)
+        daemon = composition.Daemon(base, composition.open_volume(base), http, workers)
+        daemon.states.mediamtx_alive = False
+        runner = Runner(build_app(daemon.site), settings.http)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = "http://{}:{}".format(*runner.addresses[0][:2])
+        yield Served(daemon, base, clock, url, http)
+
+
+def viewing_token(stream: dict[str, Any]) -> str:
+    return str(stream["hls_url"]).rpartition("token=")[2]
+
+
+def is_token(text: str) -> bool:
+    return text.startswith(TOKEN_PREFIX)

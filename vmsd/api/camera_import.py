@@ -1,0 +1,73 @@
+"""Many cameras at once: one result per row, in order; a row that is refused keeps none of the others out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+from pydantic import Field
+
+from vmsd.api.bodies import Body, Query, json_answer, parse, query_of, read_body
+from vmsd.api.camera_bodies import NewCamera, fields_of
+from vmsd.api.door import city_of
+from vmsd.api.site import SITE
+from vmsd.clock import Clock
+from vmsd.errors import FieldProblem, Invalid
+from vmsd.services.cameras import CityCameras
+
+MOST_CAMERAS = 500
+DEADLINE_S = 60.0
+"""Names nobody answers for take seconds each: what is not done by then is to be sent again."""
+
+
+class CameraBatch(Body):
+    cameras: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_CAMERAS)
+
+
+class Import(Query):
+    dry_run: bool = False
+
+
+async def import_cameras(request: web.Request) -> web.Response:
+    dry_run = query_of(request, Import).dry_run
+    batch = await read_body(request, CameraBatch)
+    clock = request.app[SITE].clock
+    results = await import_rows(city_of(request).cameras, batch.cameras, clock, dry_run=dry_run)
+    refused = sum("errors" in result for result in results)
+    answer = {"items": results, "added": 0 if dry_run else len(results) - refused, "refused": refused}
+    return json_answer(answer, 200 if dry_run or refused else 201)
+
+
+async def import_rows(
+    cameras: CityCameras,
+    rows: Sequence[dict[str, Any]],
+    clock: Clock,
+    *,
+    dry_run: bool,
+    as_text: bool = False,
+) -> list[dict[str, Any]]:
+    """`as_text` rows have their numbers and yes/no written as text."""
+    end_s = clock.monotonic() + DEADLINE_S
+    return [
+        await _result(cameras, row, dry_run=dry_run, as_text=as_text)
+        if clock.monotonic() <= end_s
+        else _refused(row, FieldProblem("", "not tried: this took too long; send it again"))
+        for row in rows
+    ]
+
+
+async def _result(cameras: CityCameras, row: dict[str, Any], *, dry_run: bool, as_text: bool) -> dict[str, Any]:
+    """With the new camera's id, None when nothing was to be added, or with what is wrong."""
+    try:
+        fields = fields_of(parse(NewCamera, row, strict=not as_text))
+        camera = await (cameras.draft(fields) if dry_run else cameras.add(fields))
+    except Invalid as error:
+        return _refused(row, *error.problems)
+    return {"name": camera.name, "id": None if dry_run else camera.public_id}
+
+
+def _refused(row: dict[str, Any], *problems: FieldProblem) -> dict[str, Any]:
+    name = row.get("name")
+    errors = [{"pointer": one.pointer, "detail": one.detail} for one in problems]
+    return {"name": name if isinstance(name, str) else None, "errors": errors}

@@ -1,0 +1,198 @@
+// The health of the box: a verdict in one line, then what it rests on.
+
+import { api } from "./api.js";
+import { ago, date, duration, serverNow, timeOfDay } from "./clock.js";
+import { $, clone, el, fill, icon, show, write } from "./dom.js";
+import { feed } from "./feed.js";
+import { noticeWords } from "./notices.js";
+import "./shell.js";
+import { showState, sinceWords } from "./states.js";
+import { bytes, count, knows, number, percent, say } from "./words.js";
+
+const DAY_MS = 86_400_000;
+let system = null;
+let storage = null;
+
+async function keep(work, ms) {
+  if (!document.hidden) await work().catch(() => {});
+  setTimeout(keep, ms, work, ms);
+}
+
+async function askSystem() {
+  system = await api("/system");
+  showDisk(system.disk);
+  showBreaker(system.breaker);
+  showMediaServer(system.mediamtx);
+  showClock(system.clock);
+  showServer(system);
+  showTasks(system.tasks);
+  judge();
+}
+
+async function askStorage() {
+  storage = await api("/storage");
+  showPromise(storage.total);
+  showKept(storage.items);
+  judge();
+}
+
+/** What a person must know first: is anything wrong, and what. */
+function judge() {
+  if (!feed.known) return;
+  const problems = feed.inContact ? problemsNow() : [say("contact.lost")];
+  const verdict = $("#verdict");
+  const state = problems.length ? "bad" : "ok";
+  const title = problems.length ? count("verdict.bad", problems.length) : say("verdict.good");
+  write($("[data-slot=title]", verdict), title);
+  const lines = problems.join("\n");
+  if (verdict.dataset.state === state && verdict.dataset.lines === lines) return;
+  Object.assign(verdict.dataset, { state, lines });
+  $(".verdict__icon").replaceChildren(icon(problems.length ? "triangle-alert" : "circle-check"));
+  $(".verdict__list").replaceChildren(...problems.map((words) => el("li", {}, words)));
+}
+
+function problemsNow() {
+  const items = [...feed.items.values()];
+  const offline = items.filter((item) => item.state === "offline" || item.state === "stalled").length;
+  const missing = items.filter((item) => item.enabled && !item.recording && item.state === "online").length;
+  return [
+    ...feed.notices.map((notice) => noticeWords(notice).title),
+    ...(offline ? [count("verdict.offline", offline)] : []),
+    ...(missing ? [count("verdict.missing", missing)] : []),
+    ...(storage?.total.breaks_at ? [say("verdict.promise", { n: storage.total.promised_days })] : []),
+    ...(system?.tasks ?? []).filter((task) => task.late).map((task) => say("verdict.late", { name: taskName(task) })),
+  ];
+}
+
+function showDisk(disk) {
+  const card = $("#disk");
+  if (disk.total_bytes === null) {
+    showState($(".badge", card), "bad", say("disk.away"), "circle-x");
+    fill(card, { used: say("disk.away"), free: "", rules: "" });
+    return setGauge(card, 0, "bad", say("disk.away"));
+  }
+  const { used_ratio: used, sweeps_over: sweeps, opens_over: opens } = disk;
+  const level = used > opens ? "full" : used > sweeps ? "sweeping" : "ok";
+  const state = { full: "bad", sweeping: "warn", ok: "ok" }[level];
+  showState($(".badge", card), state, say(`disk.${level}`), state === "ok" ? "circle-check" : "triangle-alert");
+  const words = { used: say("disk.used", { share: percent(used) }), free: freeWords(disk) };
+  fill(card, { ...words, rules: say("disk.rules", { sweeps: percent(sweeps), opens: percent(opens) }) });
+  setGauge(card, used, state, `${words.used}. ${words.free}`);
+  setMark(card, "sweeps", sweeps);
+  setMark(card, "opens", opens);
+}
+
+const freeWords = (disk) => say("disk.free", { free: bytes(disk.free_bytes), total: bytes(disk.total_bytes) });
+
+function setGauge(card, ratio, state, words) {
+  const gauge = $(".gauge", card);
+  gauge.dataset.state = state;
+  if (words) gauge.setAttribute("aria-label", words);
+  gauge.style.setProperty("--ratio", Math.min(1, Math.max(0, ratio)));
+}
+
+function setMark(card, name, ratio) {
+  const mark = $(`[data-mark=${name}]`, card);
+  mark.style.setProperty("--at", ratio);
+  show(mark, true);
+}
+
+function showPromise(total) {
+  const card = $("#promise");
+  const { promised_days: promised, holds_days: holds, breaks_at: breaks } = total;
+  const known = holds !== null;
+  const kept = known && holds >= promised;
+  const state = known ? (kept ? "ok" : "bad") : "starting";
+  const word = known ? (kept ? "promise.kept" : "promise.broken") : "promise.measuring";
+  showState($(".badge", card), state, say(word), { ok: "circle-check", bad: "triangle-alert", starting: "clock" }[state]);
+  const holding = known ? say("promise.holds", { n: number(holds, holds < 100 ? 1 : 0) }) : say(word);
+  const promising = say("promise.promised", { n: promised });
+  const broken = breaks ? say("promise.breaks", { date: date(Date.parse(breaks)) }) : say("promise.fine");
+  fill(card, { holds: holding, promised: promising, forecast: known ? broken : say("promise.unknown") });
+  const scale = Math.max(promised * 1.5, Math.min(holds ?? 0, promised * 3));
+  setGauge(card, (holds ?? 0) / scale, state, `${holding}. ${promising}`);
+  setMark(card, "promised", promised / scale);
+}
+
+function showBreaker(breaker) {
+  const card = $("#breaker");
+  const words = breaker.open ? say(`breaker.${breaker.reason ?? "unknown"}`) : say("breaker.closed.words");
+  if (breaker.open) showState($(".badge", card), "bad", say("breaker.open"), "circle-slash");
+  else showState($(".badge", card), "ok", say("breaker.closed"), "circle-check");
+  fill(card, { words, since: sinceWords(breaker.since) });
+}
+
+function showMediaServer(server) {
+  const card = $("#mediamtx");
+  const key = server.alive ? (server.kind === "standin" ? "standin" : "alive") : "away";
+  const state = { alive: "ok", standin: "warn", away: "bad" }[key];
+  showState($(".badge", card), state, say(`mediamtx.${key}`), state === "ok" ? "circle-check" : "triangle-alert");
+  const facts = server.alive ? [versionWords(server), say(server.applied ? "mediamtx.applied" : "mediamtx.applying")] : [];
+  fill(card, { words: facts.join(" "), since: server.alive ? sinceWords(server.started) : "" });
+}
+
+const versionWords = (server) => say("mediamtx.version", { version: server.version });
+
+function showClock(clock) {
+  const card = $("#clock");
+  showState($(".badge", card), clock.trusted ? "ok" : "bad", say(clock.trusted ? "clock.trusted" : "clock.doubted"), "clock");
+  const kept = say(clock.synchronised ? "clock.synchronised" : "clock.alone");
+  const now = serverNow();
+  fill(card, { words: clock.trusted ? kept : say(`clock.${clock.reason}`), since: `${date(now)} ${timeOfDay(now)}` });
+}
+
+function showServer({ database, hls, uptime, version }) {
+  const card = $("#server");
+  const state = database.ok ? "ok" : "bad";
+  showState($(".badge", card), state, say(database.ok ? "server.ok" : "server.database"), database.ok ? "circle-check" : "triangle-alert");
+  const viewers = hls.viewers ?? 0;
+  const words = count("server.words", viewers).replace("{size}", bytes(database.bytes));
+  fill(card, { words, since: `vmsd ${version}, ${say("running", { time: duration(uptime) })}` });
+}
+
+const taskName = (task) => (knows(`task.${task.name}`) ? say(`task.${task.name}`) : task.name);
+
+function showTasks(tasks) {
+  const rows = $("#tasks tbody");
+  while (rows.children.length > tasks.length) rows.lastElementChild.remove();
+  tasks.forEach((task, index) => {
+    const row = rows.children[index] ?? rows.appendChild(clone("task-row"));
+    const key = task.late ? "late" : task.failures ? "failing" : task.last_ok ? "ok" : "waiting";
+    const state = { late: "bad", failing: "warn", ok: "ok", waiting: "starting" }[key];
+    const picture = { late: "circle-x", failing: "triangle-alert", ok: "heart-pulse", waiting: "clock" }[key];
+    showState($(".badge", row), state, say(`task.${key}`), picture);
+    fill(row, {
+      name: taskName(task),
+      error: task.error ? say("task.error", { n: task.failures, error: task.error }) : "",
+      ago: task.last_ok ? ago(Date.parse(task.last_ok)) : "–",
+      took: task.duration === null ? "–" : `${number(task.duration * 1000)} ms`,
+    });
+  });
+}
+
+function showKept(items) {
+  show($("#nothing-kept"), items.length === 0);
+  show($("#kept"), items.length > 0);
+  $("#kept tbody").replaceChildren(...items.map(keptRow));
+}
+
+function keptRow(item) {
+  const row = clone("kept-row");
+  // `oldest` names a day in UTC by its first moment; its noon is the same day in the site's zone.
+  const since = Date.parse(item.oldest) + DAY_MS / 2;
+  setGauge(row, (item.duration * 1000) / (item.promised_days * DAY_MS), "ok");
+  fill(row, {
+    name: item.name,
+    removed: item.removed ? say("kept.removed") : "",
+    kept: say("kept.days", { held: duration(item.duration), promised: item.promised_days }),
+    since: Number.isNaN(since) ? "–" : date(since),
+    size: bytes(item.bytes),
+  });
+  if (!item.removed) $("[data-slot=name]", row).href = `/camera/${item.camera_id}`;
+  return row;
+}
+
+feed.addEventListener("states", judge);
+feed.addEventListener("contact", judge);
+keep(askSystem, 2000);
+keep(askStorage, 30_000);
