@@ -20,7 +20,6 @@ HANDSHAKE_S = 10
 """A browser on the slowest link we know needs 2."""
 FAREWELL_S = 3
 """How long a closing connection waits for the other side to say so too."""
-SHUTDOWN_S = 2
 BACKLOG = 512
 
 
@@ -86,14 +85,14 @@ def is_loopback(peer: str | None) -> bool:
     return (mapped or address).is_loopback
 
 
-async def listen(
-    stack: AsyncExitStack, app: web.Application, plain: Place, tls: Tls | None, keepalive_s: float
-) -> Addresses:
-    """Serve `app` until the stack unwinds; OSError when a place is taken. Without `tls` plain HTTP is for all."""
+async def listen(stack: AsyncExitStack, runner: web.AppRunner, plain: Place, tls: Tls | None) -> Addresses:
+    """Set `runner` up and serve until the stack unwinds; OSError when a place is taken.
+
+    Without `tls` plain HTTP is for all.
+    """
     plain_http = PlainHttp()
     if tls is not None:
-        app.middlewares.insert(0, plain_http)
-    runner = web.AppRunner(app, keepalive_timeout=keepalive_s, access_log=None, shutdown_timeout=SHUTDOWN_S)
+        runner.app.middlewares.insert(0, plain_http)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     https = None

@@ -15,6 +15,7 @@ from tests.support.site import Site, TestCamera
 from vmsd.assets import web_dir
 
 CHROMIUM = Path("/usr/bin/chromium")
+HAS_CHROMIUM = CHROMIUM.exists()
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 AXE = web_dir() / "node_modules" / "axe-core" / "axe.min.js"
 PASSWORD = "uma senha de teste"
@@ -101,7 +102,7 @@ def _moves(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    if not CHROMIUM.exists():
+    if not HAS_CHROMIUM:
         pytest.skip("Chromium, which these tests drive, is not installed")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -110,19 +111,25 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
+async def visitor(site: Site, browser: Browser) -> AsyncIterator[Guard]:
+    """In front of a running site without cameras, not logged in; nothing to complain of at the end."""
+    await site.start()
+    async with await browser.new_context(
+        viewport={"width": 1440, "height": 900}, locale="pt-BR", timezone_id="Asia/Tokyo"
+    ) as context:
+        guard = Guard(site, await context.new_page())
+        yield guard
+    assert guard.complaints == []
+
+
+@pytest.fixture
 async def camera(site: Site) -> TestCamera:
     return await site.camera("Portaria")
 
 
 @pytest.fixture
-async def guard(site: Site, camera: TestCamera, browser: Browser) -> AsyncIterator[Guard]:
-    """In front of a running site with one camera on air, not logged in yet; nothing to complain of at the end."""
-    await site.start()
-    camera_id = await site.add_camera(camera.name, camera.url, group="Prefeitura")
-    await site.until_state(camera_id, "online", 20)
-    context = await browser.new_context(
-        viewport={"width": 1440, "height": 900}, locale="pt-BR", timezone_id="Asia/Tokyo"
-    )
-    guard = Guard(site, await context.new_page())
-    yield guard
-    assert guard.complaints == []
+async def guard(visitor: Guard, camera: TestCamera) -> Guard:
+    """The same, with one camera on air."""
+    camera_id = await visitor.site.add_camera(camera.name, camera.url, group="Prefeitura")
+    await visitor.site.until_state(camera_id, "online", 30)
+    return visitor

@@ -23,7 +23,7 @@ async def test_live_video_plays_by_itself_less_than_8_seconds_behind(guard: Guar
         return age
 
     assert 0 < await until(aged, 5, "the tile knows the age of its picture") < 8
-    await expect(guard.page.get_by_text("REC")).to_be_visible(timeout=20_000)
+    await expect(guard.page.get_by_text("REC", exact=True)).to_be_visible(timeout=20_000)
 
 
 async def test_a_dead_camera_shows_signal_lost_with_its_cause_and_plays_again_by_itself(
@@ -83,9 +83,9 @@ async def test_a_tile_is_never_black_while_there_is_no_video(guard: Guard, camer
 async def test_cameras_are_chosen_and_opened_with_the_keyboard(guard: Guard) -> None:
     page = guard.page
     await guard.log_in()
-    await expect(page.get_by_role("link", name="Portaria")).to_be_visible()
+    await expect(page.get_by_role("link", name="Portaria", exact=True)).to_be_visible()
     await page.keyboard.press("1")
-    await expect(page.get_by_role("link", name="Portaria")).to_be_focused()
+    await expect(page.get_by_role("link", name="Portaria", exact=True)).to_be_focused()
     await page.keyboard.press("?")
     await expect(page.get_by_role("heading", name="Atalhos do teclado")).to_be_visible()
     await page.keyboard.press("Escape")
@@ -95,3 +95,20 @@ async def test_cameras_are_chosen_and_opened_with_the_keyboard(guard: Guard) -> 
     await guard.until_playing(20)
     await page.keyboard.press("Escape")
     await page.wait_for_url(f"{guard.site.url}/")
+
+
+async def test_a_tile_nobody_can_see_loads_nothing_and_goes_on_when_seen(guard: Guard) -> None:
+    loaded: list[str] = []
+    guard.page.on("request", lambda request: loaded.append(request.url) if "/hls/" in request.url else None)
+    await guard.log_in()
+    await guard.until_playing(20)
+    await guard.page.get_by_role("button", name="sem sinal").click()
+
+    async def quiet() -> bool:
+        loaded.clear()
+        await guard.page.wait_for_timeout(3000)
+        return not loaded
+
+    await until(quiet, 15, "nothing is loaded for a hidden tile")
+    await guard.page.get_by_role("button", name="sem sinal").click()
+    await guard.until_playing(20)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
@@ -17,7 +19,15 @@ async def test_no_page_has_a_serious_barrier_in_either_theme(guard: Guard) -> No
     found = {"/login": await (await guard.open("/login")).accessibility()}
     await guard.log_in()
     camera_id = await _camera_id(guard)
-    pages = ("/", "/cameras", "/cameras/new", f"/camera/{camera_id}", f"/camera/{camera_id}/edit", "/health-board", "/none")
+    pages = (
+        "/",
+        "/cameras",
+        "/cameras/new",
+        f"/camera/{camera_id}",
+        f"/camera/{camera_id}/edit",
+        "/health-board",
+        "/none",
+    )
     for theme in ("dark", "light"):
         await guard.page.context.add_cookies([{"name": "theme", "value": theme, "url": guard.site.url}])
         for path in pages:
@@ -39,7 +49,7 @@ async def test_a_camera_is_tested_and_added_and_seen(guard: Guard, camera: TestC
     await page.get_by_label("Endereço do vídeo", exact=True).fill(camera.url)
     await page.get_by_role("button", name="Testar esta câmera").click()
     await expect(page.get_by_text("Funcionou")).to_be_visible(timeout=20_000)
-    await expect(page.get_by_text("H.264 · 320 × 240")).to_be_visible()
+    await expect(page.get_by_text(re.compile("H.264 · 320 . 240 · 10 quadros/s"))).to_be_visible()
     await page.get_by_role("button", name="Salvar câmera").click()
     await page.wait_for_url("**/camera/*")
     await expect(page.get_by_role("heading", name="Praça")).to_be_visible()
@@ -96,9 +106,9 @@ async def test_the_recording_switch_shows_what_reaches_the_disk(guard: Guard) ->
     await expect(state).to_have_text("Gravando", timeout=40_000)
 
 
-async def test_times_are_the_sites_whatever_the_computer_thinks(guard: Guard) -> None:
+async def test_times_are_the_sites_whatever_the_computer_thinks(visitor: Guard) -> None:
     """The browser of these tests believes to be in Tokyo."""
-    await guard.log_in()
+    await visitor.log_in()
     skew = """() => {
         const shown = document.querySelector("[data-slot=clock-time]").textContent;
         const zone = document.body.dataset.zone;
@@ -107,18 +117,18 @@ async def test_times_are_the_sites_whatever_the_computer_thinks(guard: Guard) ->
     }"""
 
     async def right() -> bool:
-        return bool(await guard.page.evaluate(skew))
+        return bool(await visitor.page.evaluate(skew))
 
     await until(right, 5, "the clock shows the site's time")
 
 
-async def test_the_theme_is_kept_and_comes_with_the_page(guard: Guard) -> None:
-    page = guard.page
-    await guard.log_in()
+async def test_the_theme_is_kept_and_comes_with_the_page(visitor: Guard) -> None:
+    page = visitor.page
+    await visitor.log_in()
     await page.locator(".menu summary").click()
     await page.get_by_role("button", name="Claro").click()
     await expect(page.locator("html")).to_have_attribute("data-theme", "light")
-    sent = await page.context.request.get(guard.site.url)
+    sent = await page.context.request.get(visitor.site.url)
     assert 'data-theme="light"' in await sent.text()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import signal
 import sqlite3
 import sys
@@ -15,7 +16,7 @@ import pytest
 from tests.unit.tasks.recording_box import NOW_MS, Box
 from vmsd.errors import Conflict, NotFound
 from vmsd.model.audit import Action, AuditSearch, Entry, Head, Subject, Who, canonical
-from vmsd.store.audit import Audit, CityAudit, append
+from vmsd.store.audit import CITY_LIST, CITY_PLACE, PLACE, Audit, CityAudit, append
 from vmsd.store.cities import Cities
 from vmsd.store.database import open_database
 from vmsd.store.scope import Scope
@@ -199,6 +200,16 @@ async def test_the_cursor_of_another_citys_row_is_no_place(box: Box):
     (row,) = await Audit(box.database).list(ALL, limit=9)
     assert await CityAudit(Scope(box.database, norte)).find_place(row.hash) == 1
     assert await CityAudit(Scope(box.database, sul)).find_place(row.hash) is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"), [(CITY_PLACE, "audit_hash"), (PLACE, "audit_hash"), (CITY_LIST, "audit_city")]
+)
+async def test_a_page_is_found_without_walking_through_the_log(box: Box, sql: str, index: str):
+    names = dict.fromkeys(re.findall(r":([a-z_]+)", sql))
+    plan = await box.database.read(f"EXPLAIN QUERY PLAN {sql}", names)
+    assert [row["detail"] for row in plan if index in row["detail"] and "SEARCH audit" in row["detail"]]
+    assert not [row["detail"] for row in plan if "SCAN audit" in row["detail"] or "TEMP B-TREE" in row["detail"]]
 
 
 async def test_a_citys_transaction_writes_of_that_city_alone(box: Box):

@@ -15,10 +15,14 @@ from typing import Any, Self
 
 import aiohttp
 
+from tests.support.ports import free_port, site_ports
 from tests.support.processes import Process, until
+from vmsd import console
 from vmsd.assets import mediamtx_dir
+from vmsd.config import load_settings
 from vmsd.demo.media_server import MediaServer, find_media_server
-from vmsd.demo.plan import Ports, free_ports
+from vmsd.demo.plan import Ports
+from vmsd.model.person import Role
 
 VMSD = (sys.executable, "-m", "vmsd")
 SMALL = ("--size", "320x240", "--fps", "10", "--gop-s", "1", "--bitrate-k", "200")
@@ -42,7 +46,7 @@ class TestCamera:
     name: str
     folder: Path
     arguments: tuple[str, ...]
-    port: int = 0
+    port: int = field(default_factory=free_port)
     process: Process | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -56,7 +60,6 @@ class TestCamera:
             return process.output() if "}\n" in process.output() else ""
 
         self.facts = json.loads((await until(ready, 20, "the camera starts")).splitlines()[0])
-        self.port = int(self.url.rpartition(":")[2].partition("/")[0])
         return self
 
     @property
@@ -74,7 +77,7 @@ class Site:
     def __init__(self, folder: Path, *, server: MediaServer | None = None, **settings: dict[str, Any]) -> None:
         """`settings` are sections of the configuration file, laid over those of a test."""
         self.folder = folder
-        self.ports: Ports = free_ports(None)
+        self.ports: Ports = site_ports()
         self.recordings = folder / "recordings"
         self.config = folder / "vmsd.toml"
         self.server = server or media_server()
@@ -96,9 +99,10 @@ class Site:
         self._http = await self._stack.enter_async_context(aiohttp.ClientSession())
         self.recordings.mkdir(exist_ok=True)
         self.write_config()
-        self.city_id = await self.command("city", "add", "Cidade de Teste", "--plan", "pro")
-        await self.command("user", "add", "admin", "--password", "uma senha de teste")
-        self.token = await self.command("token", "add", "admin")
+        settings = load_settings(self.config)
+        self.city_id = await console.add_city(settings, "Cidade de Teste", "pro")
+        await console.add_person(settings, "admin", "uma senha de teste", Role.SUPERADMIN, None)
+        self.token = await console.add_token(settings, "admin", "test", 90)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -153,7 +157,7 @@ class Site:
 
     async def start(self, *, healthy: bool = True) -> Self:
         """MediaMTX and the daemon, until the site says it is healthy."""
-        await self.command("render-mediamtx", "--out", str(self.mediamtx_file))
+        await console.render_mediamtx(load_settings(self.config), self.mediamtx_file)
         await self.start_mediamtx()
         await self.start_vmsd(healthy=healthy)
         return self

@@ -103,7 +103,7 @@ class PictureCamera:
     """
 
     def __init__(self, password: str | None = None, fps: float = 8) -> None:
-        self._password = password
+        self.password = password
         self._fps = fps
         self.asked = 0
         self.app = web.Application(middlewares=[self._check])
@@ -117,8 +117,8 @@ class PictureCamera:
     @web.middleware
     async def _check(self, request: web.Request, handler: object) -> web.StreamResponse:
         self.asked += 1
-        login = base64.b64encode(f"admin:{self._password}".encode()).decode()
-        if self._password is not None and request.headers.get("Authorization") != f"Basic {login}":
+        login = base64.b64encode(f"admin:{self.password}".encode()).decode()
+        if self.password is not None and request.headers.get("Authorization") != f"Basic {login}":
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="camera"'})
         answer: web.StreamResponse = await handler(request)  # type: ignore[operator]
         return answer
@@ -126,7 +126,7 @@ class PictureCamera:
     async def _video(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
         await answer.prepare(request)
-        number = 0
+        number, password = 0, self.password
         while True:
             number += 1
             picture = jpeg(number % 32)
@@ -137,6 +137,8 @@ class PictureCamera:
                 await answer.write(head.encode() + picture + b"\r\n")
             except ConnectionError:
                 return answer
+            if self.password != password:
+                return answer  # a camera that is given a new password throws everybody out
             await asyncio.sleep(1 / self._fps)
 
     async def _still(self, request: web.Request) -> web.Response:

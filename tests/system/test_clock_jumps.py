@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-
-import pytest
 
 from tests.support.clocks import FakeClock, needs_faketime
 from tests.support.processes import until
@@ -39,81 +39,89 @@ async def _log_in_again(site: Site) -> None:
     site.token = await site.command("token", "add", "admin")
 
 
-def _passes(tasks: list[dict], name: str) -> object:
+def _started(tasks: list[dict], name: str) -> object:
     return next(task["last_started"] for task in tasks if task["name"] == name)
 
 
 async def _sweeper_has_passed(site: Site, since: object) -> None:
     async def passed() -> bool:
-        return _passes((await site.system())["tasks"], "sweeper") not in (None, since)
+        return _started((await site.system())["tasks"], "sweeper") not in (None, since)
 
     await until(passed, 75, "the sweeper has made a pass")
 
 
-@pytest.mark.parametrize("who", ["vmsd", "vmsd and mediamtx"])
-async def test_a_clock_56_years_ahead_at_the_start_deletes_nothing(tmp_path: Path, who: str) -> None:
-    """A static program cannot be given another clock: where MediaMTX jumps too, it is the stand-in."""
-    server = standin() if who == "vmsd and mediamtx" else None
-    async with Site(tmp_path, server=server, mediamtx={"segment_s": 3}) as site:
-        camera_id = await _aged_site(site)
-        before = set(site.files(camera_id))
-        clock = FakeClock(tmp_path / "faketime")
-        clock.jump(JUMP)
-        site.env = clock.env
-        if server:
-            await site.kill_mediamtx()
-            await site.start_mediamtx()
-        await site.start_vmsd()
-        await _log_in_again(site)
-        await _sweeper_has_passed(site, None)
-        assert "clock_untrusted" in await site.notices()
-        assert (await site.system())["clock"]["reason"] == "implausible"
-        await site.until_recording(camera_id)
-        await _nothing_deleted(site, before)
-        if server:
-            assert any(path.name.startswith("208") for path in site.files(camera_id))
+async def test_a_clock_56_years_ahead_at_the_start_deletes_nothing(tmp_path: Path) -> None:
+    await _on_both(tmp_path, _start_ahead)
 
 
-@pytest.mark.timeout(150)
-@pytest.mark.parametrize("who", ["vmsd", "vmsd and mediamtx"])
-async def test_a_clock_that_jumps_56_years_while_running_deletes_nothing(tmp_path: Path, who: str) -> None:
-    server = standin() if who == "vmsd and mediamtx" else None
-    async with Site(tmp_path, server=server, mediamtx={"segment_s": 3}) as site:
-        clock = FakeClock(tmp_path / "faketime")
-        clock.jump("+0")
-        site.env = clock.env
-        camera_id = await _aged_site(site)
-        await site.start_vmsd()
-        assert await site.notices() <= {"standin"}
-        before = set(site.files(camera_id))
-        clock.jump(JUMP)
-
-        async def doubted() -> bool:
-            return '"reason": "stepped"' in _last_trust(site)
-
-        await until(doubted, 10, "the clock is doubted")
-        await _log_in_again(site)
-        await site.until_notice("clock_untrusted", 5)
-        assert (await site.system())["clock"]["reason"] == "stepped"
-        await _sweeper_has_passed(site, _passes((await site.system())["tasks"], "sweeper"))
-        await site.until_recording(camera_id)
-        await _nothing_deleted(site, before)
-        clock.jump("+0")
-
-        async def trusted() -> bool:
-            return '"trusted": true' in _last_trust(site)
-
-        await until(trusted, 10, "the clock is trusted again")
-        await _log_in_again(site)
-        assert "clock_untrusted" not in await site.notices()
-        await _nothing_deleted(site, before)
+async def test_a_clock_that_jumps_56_years_while_running_deletes_nothing(tmp_path: Path) -> None:
+    await _on_both(tmp_path, _jump_while_running)
 
 
-def _last_trust(site: Site) -> str:
+async def _on_both(folder: Path, scenario: Callable[[Site], Awaitable[None]]) -> None:
+    """A site whose daemon alone jumps, beside one whose MediaMTX jumps too.
+
+    A static program cannot be given another clock: the latter is the stand-in.
+    """
+    async with asyncio.TaskGroup() as both:
+        for name, server in (("vmsd", None), ("both", standin())):
+            (folder / name).mkdir()
+            site = Site(folder / name, server=server, mediamtx={"segment_s": 3})
+            both.create_task(_within(site, scenario))
+
+
+async def _within(site: Site, scenario: Callable[[Site], Awaitable[None]]) -> None:
+    async with site:
+        await scenario(site)
+
+
+async def _start_ahead(site: Site) -> None:
+    camera_id = await _aged_site(site)
+    before = set(site.files(camera_id))
+    clock = FakeClock(site.folder / "faketime")
+    clock.jump(JUMP)
+    site.env = clock.env
+    await site.kill_mediamtx()
+    await site.start_mediamtx()
+    await site.start_vmsd()
+    await _log_in_again(site)
+    await _sweeper_has_passed(site, None)
+    assert "clock_untrusted" in await site.notices()
+    assert (await site.system())["clock"]["reason"] == "implausible"
+    await site.until_recording(camera_id)
+    _nothing_deleted(site, before)
+    future = [path for path in site.files(camera_id) if path.name.startswith("208")]
+    assert bool(future) == (site.folder.name == "both")
+
+
+async def _jump_while_running(site: Site) -> None:
+    clock = FakeClock(site.folder / "faketime")
+    clock.jump("+0")
+    site.env = clock.env
+    camera_id = await _aged_site(site)
+    await site.start_vmsd()
+    assert await site.notices() <= {"standin"}
+    before = set(site.files(camera_id))
+    clock.jump(JUMP)
+    await until(lambda: _last_trust(site, '"reason": "stepped"'), 10, "the clock is doubted")
+    await _log_in_again(site)
+    await site.until_notice("clock_untrusted", 5)
+    await _sweeper_has_passed(site, _started((await site.system())["tasks"], "sweeper"))
+    await site.until_recording(camera_id)
+    _nothing_deleted(site, before)
+    clock.jump("+0")
+    await until(lambda: _last_trust(site, '"trusted": true'), 10, "the clock is trusted again")
+    await _log_in_again(site)
+    assert "clock_untrusted" not in await site.notices()
+    _nothing_deleted(site, before)
+
+
+async def _last_trust(site: Site, says: str) -> bool:
     assert site.vmsd is not None
-    return [line for line in site.vmsd.output().splitlines() if '"event": "clock.trust"' in line][-1]
+    lines = [line for line in site.vmsd.output().splitlines() if '"event": "clock.trust"' in line]
+    return says in lines[-1]
 
 
-async def _nothing_deleted(site: Site, before: set[Path]) -> None:
+def _nothing_deleted(site: Site, before: set[Path]) -> None:
     assert all(path.exists() for path in before)
     assert site.sql("SELECT * FROM purge") == []

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import signal
 from pathlib import Path
 
 import vmsd
 from tests.support.api_recorder import ApiRecorder
 from tests.support.mounts import needs_root, tmpfs
+from tests.support.ports import free_port
 from tests.support.processes import until
 from tests.support.site import Site
-from vmsd.demo.plan import free_ports
 
 READS = {"/v3/info", "/v3/paths/list", "/v3/config/paths/list"}
 SWITCH = ("PATCH", "/v3/config/pathdefaults/patch")
@@ -30,7 +29,7 @@ async def test_a_whole_life_asks_mediamtx_for_nothing_but_reads_and_the_switch_o
     with tmpfs(tmp_path / "recordings", "32m") as volume:
         async with Site(tmp_path, disk={"breaker_used": 0.8, "breaker_closes_used": 0.7}) as site:
             camera, other = await site.camera("Portaria"), await site.camera("Praça")
-            recorder, mirror = ApiRecorder(free_ports(None).api), tmp_path / "mirror" / "mediamtx.yml"
+            recorder, mirror = ApiRecorder(free_port()), tmp_path / "mirror" / "mediamtx.yml"
             mirror.parent.mkdir()
             await site.command("render-mediamtx", "--out", str(site.mediamtx_file))
             async with recorder.listening_at(site.ports.api), recorder.mirrored(site.mediamtx_file, mirror):
@@ -58,4 +57,3 @@ async def _live_a_life(site: Site, url: str, other_url: str, mirror: Path, volum
     filler.unlink()
     await until(site.is_healthy, 10, "the breaker is closed again")
     assert (await site.ask("DELETE", f"/api/v1/cameras/{camera_id}"))[0] == 204
-    assert signal.SIGTERM

@@ -122,6 +122,13 @@ async def test_mjpeg_and_single_pictures_are_live_and_recorded_as_h264(site: Sit
             assert "nha" not in " ".join(relay.cmdline())
 
 
+async def until_cause(site: Site, camera_id: str, cause: str) -> None:
+    async def named() -> bool:
+        return (await site.status(camera_id))["cause"] == cause
+
+    await until(named, 20, f"the cause is {cause}")
+
+
 @pytest.fixture
 async def relayed(tmp_path: Path) -> AsyncIterator[tuple[Site, str, str]]:
     """A running site with an MJPEG camera and a tunnelled one with a password, both online."""
@@ -148,11 +155,7 @@ async def test_a_tunnelled_camera_is_recorded_and_played_and_returns_when_its_tu
     (tunnel,) = tunnels_of(site.folder)
     tunnel.kill()
     await site.until_state(far, "offline", 4)
-
-    async def named() -> bool:
-        return (await site.status(far))["cause"] == "tunnel_down"
-
-    await until(named, 4, "the cause is named")
+    await until_cause(site, far, "tunnel_down")
     await site.until_state(far, "online", ONLINE_S)
 
 

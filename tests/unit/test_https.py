@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives.serialization import Encoding
+from yarl import URL
 
 from tests.unit.tasks.recording_box import NOW_MS
 from vmsd import https
@@ -38,7 +40,8 @@ class Listening:
     async def start(self, *, tls: bool = True, **fields) -> Addresses:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", show)
-        return await listen(self.stack, app, LOCAL, Tls(LOCAL, self.served.context, **fields) if tls else None, 15)
+        secure = Tls(LOCAL, self.served.context, **fields) if tls else None
+        return await listen(self.stack, web.AppRunner(app), LOCAL, secure)
 
 
 @pytest.fixture
@@ -55,10 +58,11 @@ def from_outside(monkeypatch) -> None:
 
 
 async def ask(url: str, method: str = "GET", path: str = "/", *, source: str = "127.0.0.1", **request):
+    """Status, headers, body."""
     connector = aiohttp.TCPConnector(local_addr=(source, 0), ssl=False)
     async with (
         aiohttp.ClientSession(connector=connector) as session,
-        session.request(method, url + path, allow_redirects=False, **request) as answer,
+        session.request(method, URL(url + path, encoded=True), allow_redirects=False, **request) as answer,
     ):
         return answer.status, answer.headers, await (answer.json() if answer.status == 200 else answer.text())
 
@@ -89,10 +93,9 @@ async def test_this_machine_is_served_in_full_over_plain_http(daemon):
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "OPTIONS"])
 async def test_others_are_sent_to_https_whatever_they_ask(daemon, from_outside, method):
     addresses = await daemon.start()
-    path = "/api/v1/c%C3%A2meras/%2e%2e/?q=a%26b&token=x"
+    path = "/api/v1/c%C3%A2meras/%2Fx//y?q=a%26b&token=x"
     status, headers, body = await ask(addresses.http, method, path, source=OUTSIDE)
-    assert status == 308
-    assert headers["Location"] == f"{addresses.https}{path}".replace("%2e%2e", "..") or path in headers["Location"]
+    assert (status, headers["Location"]) == (308, f"{addresses.https}{path}")
     assert "secure" not in body
 
 
@@ -157,7 +160,7 @@ async def test_without_https_plain_http_is_for_all(daemon, from_outside):
         ("::ffff:192.0.2.1", False),
         ("192.0.2.1", False),
         ("fe80::1%eth0", False),
-        ("0.0.0.0", False),
+        ("0.0.0.0", False),  # noqa: S104 - no address to bind
         ("::", False),
         ("", False),
         (None, False),
@@ -192,18 +195,18 @@ async def test_everything_is_closed_when_the_stack_unwinds(daemon):
 
 async def test_a_place_that_is_taken_is_an_error(daemon):
     addresses = await daemon.start()
-    app, port = web.Application(), int(addresses.https.rpartition(":")[2])
+    port = int(addresses.https.rpartition(":")[2])
     async with AsyncExitStack() as stack:
         with pytest.raises(OSError, match="in use"):
-            await listen(stack, app, LOCAL, Tls(Place("127.0.0.1", port), daemon.served.context), 15)
+            await listen(
+                stack, web.AppRunner(web.Application()), LOCAL, Tls(Place("127.0.0.1", port), daemon.served.context)
+            )
 
 
 async def test_a_browser_that_trusts_the_certificate_accepts_every_name_in_it(daemon):
     addresses = await daemon.start()
     port = int(addresses.https.rpartition(":")[2])
-    trusting = ssl.create_default_context(
-        cadata=daemon.served.pair.pem.decode().partition("KEY-----\n")[2].partition("KEY-----\n")[2]
-    )
+    trusting = ssl.create_default_context(cadata=daemon.served.pair.leaf.public_bytes(Encoding.DER))
     for name in ("localhost", "box7.local", "127.0.0.1"):
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting, server_hostname=name)
         writer.close()

@@ -27,9 +27,7 @@ class Renderer:
         self._environments = {language: self._environment(web_dir, language) for language in LANGUAGES}
         self._site = {"zone": site_zone.key, "site_name": site_name, "version": version}
 
-    def render(
-        self, request: web.Request, template: str, *, status: int = 200, **context: Any
-    ) -> web.Response:
+    def render(self, request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:
         """A page nobody may keep: it shows who is logged in and what the box is doing now."""
         language = choose_language(request)
         body = (
@@ -87,9 +85,7 @@ def icon_symbols(sprite: str) -> Markup:
 
 def icon(name: str, extra_class: str = "") -> Markup:
     """One icon; decoration only, a word beside it always says the same."""
-    return Markup('<svg class="icon {}" aria-hidden="true"><use href="#icon-{}"></use></svg>').format(
-        extra_class, name
-    )
+    return Markup('<svg class="icon {}" aria-hidden="true"><use href="#icon-{}"></use></svg>').format(extra_class, name)
 
 
 def word(key: str, text: str) -> Markup:

@@ -35,7 +35,8 @@ from vmsd.store.scope import CityTransaction, Scope
 
 log = structlog.get_logger()
 
-CHUNK_ROWS = 2000
+CHUNK_ROWS = 500
+"""Some milliseconds of work at a time: the verifier must not be felt by anybody."""
 TEXT_CHARS = 200
 REASON_CHARS = 1000
 FACT_ITEMS = 50

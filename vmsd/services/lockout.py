@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Lockout:
         now_s = self._clock.monotonic()
         left_s = max((self._left_s(key, now_s) for key in keys), default=0.0)
         if left_s > 0:
-            raise TooMany("too many wrong passwords; wait a while", retry_after_s=int(left_s) + 1)
+            raise TooMany("too many wrong passwords; wait a while", retry_after_s=math.ceil(left_s))
 
     def note_failure(self, keys: Sequence[str]) -> None:
         now_s = self._clock.monotonic()

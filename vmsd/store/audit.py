@@ -65,7 +65,7 @@ _CITY = "city_id = :city_id AND city = (SELECT public_id FROM city WHERE city.id
 """By the public id too: the number of a city that was removed may be another's by now."""
 _LAST_FIRST = "ORDER BY seq DESC LIMIT :limit"
 CITY_LIST = CitySql(f"SELECT {COLUMNS} FROM audit WHERE {_CITY} AND seq < :before AND {_FOUND} {_LAST_FIRST}")
-CITY_PLACE = CitySql(f"SELECT seq FROM audit WHERE hash = :hash AND {_CITY}")
+CITY_PLACE = CitySql(f"SELECT seq FROM audit INDEXED BY audit_hash WHERE hash = :hash AND {_CITY}")
 LIST = SystemSql(f"SELECT {COLUMNS} FROM audit WHERE seq < :before AND {_FOUND} {_LAST_FIRST}")
 PLACE = SystemSql("SELECT seq FROM audit WHERE hash = :hash")
 END = 2**63 - 1

@@ -35,7 +35,7 @@ TRY_AGAIN_S = 5.0
 MOST_TRIES = 720
 """Then, as after every stream that has ended, a fresh process: no leak of a library lasts."""
 MOST_MEMORY_BYTES = 1 << 30
-"""Ten times what the largest picture needs; what asks for more was made to."""
+"""Half as much again as the largest picture that is decoded needs; what asks for more was made to."""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ RATE = {"crf": "26", "maxrate": "4M", "bufsize": "8M"}
 SPEED = {"preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1"}
 TICKS_PER_S = 90_000
 COPIED = frozenset({"h264", "hevc"})
+PUBLISHING = {"rtsp_transport": "tcp", "pkt_size": "1400"}
+"""MediaMTX would cut packets over 1440 bytes anew."""
 MOST_HELD = 32
 """Packets at the beginning that may lack times; libav waits for no more reordered pictures than 16."""
 
@@ -72,7 +74,7 @@ class Publisher:
     """The relay's end at MediaMTX; every failure here is MediaServerAway."""
 
     def __init__(self, url: str, on_sent: Callable[[], None]) -> None:
-        self._container = av.open(url, "w", format="rtsp", options={"rtsp_transport": "tcp"})
+        self._container = av.open(url, "w", format="rtsp", options=PUBLISHING)
         self._on_sent = on_sent
 
     def __enter__(self) -> Self:

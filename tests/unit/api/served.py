@@ -64,6 +64,7 @@ class Served:
     clock: HandClock
     url: str
     http: aiohttp.ClientSession
+    site_app: web.Application
     people: dict[str, Person] = field(default_factory=dict)
 
     @property
@@ -155,12 +156,13 @@ async def serve(folder: Path, **sections: Any) -> AsyncIterator[Served]:
         stack.push_async_callback(workers.close)
         daemon = composition.Daemon(base, composition.open_volume(base), http, workers)
         daemon.states.mediamtx_alive = False
-        runner = Runner(build_app(daemon.site), settings.http)
+        site_app = build_app(daemon.site)
+        runner = Runner(site_app, settings.http)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = "http://{}:{}".format(*runner.addresses[0][:2])
-        yield Served(daemon, base, clock, url, http)
+        yield Served(daemon, base, clock, url, http, site_app)
 
 
 def viewing_token(stream: dict[str, Any]) -> str:

@@ -197,6 +197,7 @@ def test_names_that_cannot_stand_in_a_certificate_are_left_out():
         (dsa.generate_private_key(2048), None, "RSA, P-256 and P-384"),
         (ec.generate_private_key(ec.SECP256R1()), ExtendedKeyUsageOID.CLIENT_AUTH, "not one for a server"),
     ],
+    ids=["p384", "rsa", "p521", "ed25519", "dsa", "client"],
 )
 def test_only_keys_and_uses_browsers_know_are_taken(key, use, words):
     if words is None:
@@ -222,6 +223,7 @@ KEY_ONE, KEY_TWO = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_
         (certificate_of(KEY_ONE), None, "no key"),
         (None, key_pem(KEY_ONE), "no certificate"),
     ],
+    ids=["other", "cut", "none", "noise", "no_key", "cut_key", "locked", "alone", "key_alone"],
 )
 def test_a_broken_pair_is_refused_and_its_words_name_no_place(tmp_path, certificate, key, words):
     for name, content in (("site.pem", certificate), ("site.key", key)):
