@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 from yarl import URL
@@ -18,6 +19,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HTTPS_PORT = 443
 HANDSHAKE_S = 10
 """A browser on the slowest link we know needs 2."""
+HANDSHAKES = 400
+"""At once; one that waits holds 300 KB, most of it a buffer of asyncio's, and no request limit knows it yet."""
 FAREWELL_S = 3
 """How long a closing connection waits for the other side to say so too."""
 BACKLOG = 512
@@ -106,11 +109,25 @@ async def listen(stack: AsyncExitStack, runner: web.AppRunner, plain: Place, tls
     return Addresses(http.name, https)
 
 
+class Handshake(asyncio.Protocol):
+    """Stands in for the connection until TLS is agreed on."""
+
+    def __init__(self, agreed: Callable[[Handshake], asyncio.Protocol]) -> None:
+        self._agreed = agreed
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        connection = self._agreed(self)
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+
+
 class TlsSite(web.BaseSite):
-    """As aiohttp's own, with deadlines of ours for those who connect and then say nothing."""
+    """As aiohttp's own, with limits of ours for those who connect and then say nothing."""
 
     def __init__(self, runner: web.AppRunner, tls: Tls) -> None:
         super().__init__(runner, ssl_context=tls.context, backlog=BACKLOG)
+        self._begun_s: WeakKeyDictionary[Handshake, float] = WeakKeyDictionary()
+        """Handshakes that may still go on; asyncio tells nobody of those that fail."""
         self._place = tls.place
         self.port = tls.place.port
 
@@ -120,9 +137,8 @@ class TlsSite(web.BaseSite):
 
     async def start(self) -> None:
         await super().start()
-        assert self._runner.server is not None  # noqa: S101 - the runner is set up before its sites
         server = self._server = await asyncio.get_running_loop().create_server(
-            self._runner.server,
+            self._shake_hands,
             self._place.host,
             self._place.port,
             ssl=self._ssl_context,
@@ -132,3 +148,25 @@ class TlsSite(web.BaseSite):
             ssl_shutdown_timeout=FAREWELL_S,
         )
         self.port = server.sockets[0].getsockname()[1]
+
+    def _shake_hands(self) -> Handshake:
+        """Called by asyncio for everybody who connects; an error hangs up on him."""
+        now_s = asyncio.get_running_loop().time()
+        if len(self._begun_s) >= HANDSHAKES:
+            self._forget_before(now_s - HANDSHAKE_S)
+        if len(self._begun_s) >= HANDSHAKES:
+            raise ConnectionRefusedError("too many have connected and said nothing")
+        handshake = Handshake(self._serve)
+        self._begun_s[handshake] = now_s
+        return handshake
+
+    def _forget_before(self, over_s: float) -> None:
+        """Those that began before: asyncio has hung up on them."""
+        for handshake, begun_s in list(self._begun_s.items()):
+            if begun_s < over_s:
+                del self._begun_s[handshake]
+
+    def _serve(self, handshake: Handshake) -> asyncio.Protocol:
+        self._begun_s.pop(handshake, None)
+        assert self._runner.server is not None  # noqa: S101 - a runner that serves has one
+        return self._runner.server()

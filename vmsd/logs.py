@@ -16,10 +16,11 @@ SECRET_KEY = re.compile(
     r"(?:^|[_-])(?:pass\w*|pwd|psw|tokens?|keys?|secrets?|auth|authorization|jwt|sig|signature|cred\w*|cookies?)$",
     re.IGNORECASE,
 )
+_NAMED = rf"[a-z0-9_.-]*(?:{SECRET_WORD})[a-z0-9_.-]*"
 _MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s\"'<>]*@"), r"\1***@"),
-    (re.compile(rf"(?i)([?&;/_](?:[a-z0-9.-]*(?:{SECRET_WORD})[a-z0-9.-]*|user|login)=)[^&;\s\"'<>]+"), r"\1***"),
-    (re.compile(rf"(?i)(['\"]?\b[a-z0-9_-]*(?:{SECRET_WORD})['\"]?\s?[:=]\s?)(['\"])(?:(?!\2).)*\2"), r"\1\2***\2"),
+    (re.compile(rf"(?i)([?&;/_](?:{_NAMED}|user|login)=)[^&;\s\"'<>]+"), r"\1***"),
+    (re.compile(rf"(?i)(\b{_NAMED}\\?['\"]?\s?[:=]\s?\\?)(['\"])(?:(?!\\?\2).)*"), r"\1\2***"),
     (re.compile(r"(?i)\b(bearer|basic|digest)\s+[a-z0-9+/=._~-]{8,}"), r"\1 ***"),
     (re.compile(r"\bvmsd_[A-Za-z0-9_-]{16,}"), "vmsd_***"),
 )

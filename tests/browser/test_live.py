@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Guard
 from tests.support.processes import until
@@ -61,6 +61,22 @@ async def test_live_comes_back_by_itself_after_mediamtx_and_vmsd_were_killed(gua
     await guard.until_playing(25)
     await expect(guard.page.get_by_text("Sem contato com o servidor.").first).to_be_hidden(timeout=10_000)
     assert await guard.page.evaluate("window.sameDocument"), "the page was loaded anew"
+
+
+async def test_a_picture_that_stands_still_is_greyed_and_says_so_and_goes_on(guard: Guard) -> None:
+    """The camera is well and so is the box: only the way to this browser is stuck."""
+
+    async def swallow(route: Route) -> None:
+        """Never answered."""
+
+    await guard.log_in()
+    await guard.until_playing(20)
+    await guard.page.route("**/hls/**", swallow)
+    await guard.until_shown("stale", 25)
+    await expect(guard.page.locator("[data-slot=age]")).to_contain_text("parada há")
+    assert "grayscale" in await guard.page.locator("video").evaluate("(video) => getComputedStyle(video).filter")
+    await guard.page.unroute("**/hls/**")
+    await guard.until_playing(40)
 
 
 async def test_a_tile_is_never_black_while_there_is_no_video(guard: Guard, camera: TestCamera) -> None:

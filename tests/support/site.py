@@ -86,6 +86,8 @@ class Site:
         self.token = ""
         self.city_id = ""
         self.env: dict[str, str] = {}
+        """Of the daemon and its commands; MediaMTX has its own."""
+        self.mediamtx_env = {"TZ": "UTC"}
         self._settings = settings
         self._stack = AsyncExitStack()
         self._http: aiohttp.ClientSession | None = None
@@ -96,13 +98,13 @@ class Site:
         return f"http://127.0.0.1:{self.ports.http}"
 
     async def __aenter__(self) -> Self:
-        self._http = await self._stack.enter_async_context(aiohttp.ClientSession())
         self.recordings.mkdir(exist_ok=True)
         self.write_config()
         settings = load_settings(self.config)
         self.city_id = await console.add_city(settings, "Cidade de Teste", "pro")
         await console.add_person(settings, "admin", "uma senha de teste", Role.SUPERADMIN, None)
         self.token = await console.add_token(settings, "admin", "test", 90)
+        self._http = await self._stack.enter_async_context(aiohttp.ClientSession())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -164,7 +166,7 @@ class Site:
 
     async def start_mediamtx(self, file: Path | None = None) -> None:
         self.mediamtx = await Process.start(
-            *self.server.command, file or self.mediamtx_file, log=self.folder / "mediamtx.log", env={"TZ": "UTC"} | self.env
+            *self.server.command, file or self.mediamtx_file, log=self.folder / "mediamtx.log", env=self.mediamtx_env
         )
 
     async def start_vmsd(self, *, healthy: bool = True) -> None:

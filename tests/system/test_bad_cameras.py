@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from tests.support.ports import free_port
 from tests.support.processes import until
-from tests.support.site import SMALL, Site, TestCamera
+from tests.support.site import SMALL, Site
 from tests.support.video import ffprobe, gaps_s, spans_of
 
 

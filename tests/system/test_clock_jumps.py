@@ -75,12 +75,18 @@ async def _within(site: Site, scenario: Callable[[Site], Awaitable[None]]) -> No
         await scenario(site)
 
 
+def _give(site: Site, clock: FakeClock) -> None:
+    site.env = clock.env
+    if site.folder.name == "both":
+        site.mediamtx_env |= clock.env
+
+
 async def _start_ahead(site: Site) -> None:
     camera_id = await _aged_site(site)
     before = set(site.files(camera_id))
     clock = FakeClock(site.folder / "faketime")
     clock.jump(JUMP)
-    site.env = clock.env
+    _give(site, clock)
     await site.kill_mediamtx()
     await site.start_mediamtx()
     await site.start_vmsd()
@@ -97,7 +103,7 @@ async def _start_ahead(site: Site) -> None:
 async def _jump_while_running(site: Site) -> None:
     clock = FakeClock(site.folder / "faketime")
     clock.jump("+0")
-    site.env = clock.env
+    _give(site, clock)
     camera_id = await _aged_site(site)
     await site.start_vmsd()
     assert await site.notices() <= {"standin"}

@@ -56,7 +56,10 @@ async def test_a_file_that_somebody_edits_is_put_right_within_10_seconds(site: S
     await site.start()
     await site.add_camera("Portaria", _nowhere(1))
     right = site.mediamtx_file.read_text("utf-8")
-    without_paths, none_at_all = re.sub(r"paths:\n(?s:.*)", "paths: {}\n", right), right.replace("hls: true", "hls: talvez")
+    without_paths, none_at_all = (
+        re.sub(r"paths:\n(?s:.*)", "paths: {}\n", right),
+        right.replace("hls: true", "hls: talvez"),
+    )
     for wrong in (without_paths, none_at_all, ""):
         assert wrong != right
         _put(site.mediamtx_file, wrong)

@@ -15,6 +15,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.serialization import Encoding
 from yarl import URL
 
+from tests.support.processes import until
 from tests.unit.tasks.recording_box import NOW_MS
 from vmsd import https
 from vmsd.host.certificate import subject_of
@@ -183,6 +184,32 @@ async def test_who_connects_and_says_nothing_is_hung_up_on(daemon, monkeypatch):
     monkeypatch.setattr(https, "HANDSHAKE_S", 0.3)
     addresses = await daemon.start()
     assert await raw(addresses.https, b"", "127.0.0.1") == b""
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # asyncio leaves the refused to the collector
+async def test_those_who_say_nothing_are_hung_up_on_when_there_are_too_many_and_make_room_again(daemon, monkeypatch):
+    monkeypatch.setattr(https, "HANDSHAKES", 3)
+    monkeypatch.setattr(https, "HANDSHAKE_S", 1)
+    addresses = await daemon.start()
+    port = int(addresses.https.rpartition(":")[2])
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await ask(addresses.https)
+    for _, writer in silent:
+        writer.close()
+        await writer.wait_closed()
+
+    async def answers() -> bool:
+        try:
+            return (await ask(addresses.https))[0] == 200
+        except aiohttp.ClientConnectionError:
+            return False
+
+    await until(answers, 5, "there is room again")
+    for _ in range(10):
+        assert await answers()
 
 
 async def test_everything_is_closed_when_the_stack_unwinds(daemon):

@@ -14,6 +14,7 @@ from vmsd.vendors.urls import mask
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 Word = Annotated[str, StringConstraints(max_length=200, pattern=PRINTABLE)]
 CameraPassword = Annotated[str, StringConstraints(max_length=200, pattern=PRINTABLE, strip_whitespace=False)]
+BUILT_FROM = {"vendor", "host", "channel", "subtype"}
 Url = Annotated[str, StringConstraints(max_length=2000)]
 
 
@@ -71,7 +72,7 @@ def present(camera: Camera, patch: dict[str, Any]) -> dict[str, Any]:
     said["location"] = camera.location and {"lat": camera.location.lat, "lon": camera.location.lon}
     if "source_url" in patch:
         said |= _readdressed(camera, patch["source_url"])
-    elif camera.vendor and {"vendor", "host", "channel", "subtype"} & patch.keys():
+    elif (camera.vendor or patch.get("vendor")) and BUILT_FROM & patch.keys():
         said |= {"source_url": "", "sub_source_url": "", "substream": bool(camera.sub_source_url)}
     return said
 

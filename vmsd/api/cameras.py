@@ -66,13 +66,17 @@ def shown(camera: Camera, state: LiveState, *, applied: bool) -> dict[str, Any]:
 
 
 def _shown(request: web.Request, camera: Camera, *, applied: bool | None = None) -> dict[str, Any]:
-    """With the key a pushing camera needs, for those who may set cameras up."""
     site, city = request.app[SITE], city_of(request)
     if applied is None:
         applied = site.overview.applied(city.city, camera)
-    answer = shown(camera, site.states.of(camera), applied=applied)
+    return shown(camera, site.states.of(camera), applied=applied)
+
+
+def _shown_alone(request: web.Request, camera: Camera, *, applied: bool | None = None) -> dict[str, Any]:
+    """With the key a pushing camera needs, for those who may set cameras up; no list carries it."""
+    answer = _shown(request, camera, applied=applied)
     if camera.pushes and may(request, Verb.CONFIGURE):
-        answer["publish"] = site.overview.publish_address(city.city, camera)
+        answer["publish"] = request.app[SITE].overview.publish_address(city_of(request).city, camera)
     return answer
 
 
@@ -93,12 +97,12 @@ async def list_cameras(request: web.Request) -> web.Response:
 async def add_camera(request: web.Request) -> web.Response:
     body = await read_body(request, NewCamera)
     camera = await city_of(request).cameras.add(fields_of(body))
-    answer = _shown(request, camera, applied=await _applied(request))
+    answer = _shown_alone(request, camera, applied=await _applied(request))
     return json_answer(answer, 201, {"Location": f"/api/v1/cameras/{camera.public_id}"})
 
 
 async def get_camera(request: web.Request) -> web.Response:
-    return json_answer(_shown(request, await camera_of(request)))
+    return json_answer(_shown_alone(request, await camera_of(request)))
 
 
 async def change_camera(request: web.Request) -> web.Response:
@@ -106,7 +110,7 @@ async def change_camera(request: web.Request) -> web.Response:
     patch = unmasked(camera, await read_patch(request))
     body = parse(NewCamera, present(camera, patch) | patch)
     changed = await city_of(request).cameras.change(camera, fields_of(body))
-    return json_answer(_shown(request, changed, applied=await _applied(request)))
+    return json_answer(_shown_alone(request, changed, applied=await _applied(request)))
 
 
 async def remove_camera(request: web.Request) -> web.Response:

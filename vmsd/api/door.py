@@ -18,6 +18,7 @@ from vmsd.model.city import City
 from vmsd.model.person import Caller, Role, Verb
 from vmsd.services.accounts import TOKEN_PREFIX
 from vmsd.services.open_city import OpenCity
+from vmsd.services.streams import Stream
 
 COOKIE = "vmsd_session"
 CITY_HEADER = "X-City-ID"
@@ -49,6 +50,8 @@ async def _admit(request: web.Request, route: Route) -> None:
     if caller.means == "session":
         _refuse_other_origins(request)
     request["caller"] = caller
+    if route.live and "stream" in request and knows_paths(request):
+        return
     own = await _own_city(site, caller)
     if own is not None and own.status == "suspended" and not route.leaving:
         raise NotAllowed("this city is suspended")
@@ -83,10 +86,16 @@ async def _viewer(request: web.Request, site: Site, token: str) -> Caller:
     stream = site.streams.use(token)
     if site.streams.must_be_checked(stream):
         await site.accounts.check_still_valid(stream.caller)
-        site.streams.note_checked(stream)
+        stream = site.streams.note_checked(stream)
     request["stream"] = stream
     person = stream.caller.person
     return Caller(person, "viewing", camera_id=stream.camera_id, shown_city_id=stream.city_id)
+
+
+def knows_paths(request: web.Request) -> bool:
+    """Whether this viewing session was looked into a moment ago, for this very camera."""
+    stream: Stream = request["stream"]
+    return stream.paths is not None and stream.camera_public_id == request.match_info["camera_id"]
 
 
 def _refuse_other_origins(request: web.Request) -> None:

@@ -33,7 +33,8 @@ class Route:
 
     `media` routes also take a viewing token, in `?token=` or as the bearer. `query` is all that may stand in
     the query string; None leaves it alone, for pages and for players that add what they like. `leaving` routes
-    stay open to people whose city is suspended.
+    stay open to people whose city is suspended. A `live` route is asked many times a second: between two checks
+    of a viewing session the door lets it through without a look at the store.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Route:
     tenant: Tenant
     verb: Verb | None = None
     media: bool = False
+    live: bool = False
     page: bool = False
     query: type[Query] | None = Query
     leaving: bool = False

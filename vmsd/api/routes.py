@@ -54,7 +54,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", STREAM, streams.close_stream, CITY, VIEW),
     Route("GET", f"{STREAM}/urls", streams.urls, CITY, VIEW),
     Route("GET", f"{STREAM}/metrics", streams.metrics, CITY, VIEW),
-    Route("GET", HLS, live.hls, CITY, VIEW, media=True, query=None),
+    Route("GET", HLS, live.hls, CITY, VIEW, media=True, live=True, query=None),
     Route("GET", f"{API}/recordings", recordings.list_recordings, CITY, REPLAY, query=recordings.Search),
     Route("GET", f"{API}/recordings/{{recording_id}}", recordings.get_recording, CITY, REPLAY),
     Route("GET", f"{API}/states", overview.states, CITY, VIEW),

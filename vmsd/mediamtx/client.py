@@ -63,10 +63,10 @@ class MediaMtxClient:
                     items += page.items
                     left_bytes -= len(body)
                     if number + 1 >= page.page_count:
-                        break
+                        return items
         except TimeoutError as error:
             raise MediaServerAway("MediaMTX does not answer") from error
-        return items
+        raise MediaServerAway("MediaMTX has more paths than anybody asked it for")
 
     async def set_recording(self, *, on: bool) -> None:
         """Start or stop recording on every camera that does not say otherwise, touching no source.

@@ -17,6 +17,7 @@ from vmsd.vendors.urls import POINTER, SourceUrl, check_port, parse
 RTSP_PORT = 554
 BUILDERS = {"intelbras": intelbras.source_url, "hikvision": hikvision.source_url}
 GENERIC = "generic"
+VENDORS = (*BUILDERS, GENERIC)
 
 
 class SourceFields(Interface):
@@ -157,6 +158,8 @@ def naming(field: str) -> Iterator[None]:
 
 def addresses(fields: SourceFields) -> tuple[SourceUrl | None, SourceUrl | None]:
     """Main and substream; a vendor's builder makes what is not given as an address."""
+    if fields.vendor and fields.vendor not in VENDORS:
+        raise _refused("/vendor", f"known vendors are {', '.join(VENDORS)}")
     with naming("/sub_source_url"):
         given_sub = parse(fields.sub_source_url, fields.protocol) if fields.sub_source_url else None
     if not fields.vendor or (fields.source_url and fields.vendor != GENERIC):
@@ -170,12 +173,9 @@ def _built(fields: SourceFields, subtype: int) -> SourceUrl:
     place = Place(*_host_and_port(fields.host), fields.channel, subtype)
     if fields.vendor == GENERIC:
         return generic.source_url(place, fields.source_url, fields.protocol)
-    builder = BUILDERS.get(fields.vendor)
-    if builder is None:
-        raise _refused("/vendor", f"known vendors are {', '.join((*BUILDERS, GENERIC))}")
     if fields.protocol != "rtsp":
         raise _refused("/protocol", "the cameras of this vendor are reached by rtsp")
-    return builder(place)
+    return BUILDERS[fields.vendor](place)
 
 
 def _refused(pointer: str, detail: str) -> Invalid:

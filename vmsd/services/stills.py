@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vmsd.clock import Clock
@@ -84,6 +85,7 @@ class Stills:
         """From the recording file where it is fresh, else from the newest live segment."""
         place = await self._index.newest_keyframe(key_of(camera))
         if place is not None and self._clock.wall_ms() - place.wall_ms <= FRESH_MS:
-            keyframe = await asyncio.to_thread(read_keyframe, place.path, place.header, place.sample)
-            return keyframe, place.wall_ms
+            with suppress(OSError, BadMedia):
+                keyframe = await asyncio.to_thread(read_keyframe, place.path, place.header, place.sample)
+                return keyframe, place.wall_ms
         return await self._newest_live(str(PathName(city.public_id, camera.public_id)))

@@ -13,15 +13,27 @@ from vmsd.errors import NotFound, NotLoggedIn, TooMany
 from vmsd.model.person import Caller
 from vmsd.services.accounts import hash_token
 
-CHECKED_EVERY_S = 10.0
-"""How often it is asked again whether what a viewing session was opened with still counts."""
+CHECKED_EVERY_S = 3.0
+"""How often it is asked again whether what a viewing session was opened with still counts.
+
+A right that was taken away ends a running player within 5 s; in between a segment costs no look at the store.
+"""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """What a camera's streams are called in MediaMTX; `live` is the substream where it has one."""
+
+    live: str
+    main: str
 
 
 @dataclass(frozen=True)
 class Stream:
     """Lives on while the player keeps asking; a player that stops loses its token.
 
-    `created_ms` is wall time, for people; `seen_s` and `checked_s` are monotonic.
+    `created_ms` is wall time, for people; `seen_s` and `checked_s` are monotonic. `paths` are known between a
+    request that was looked into and the next check.
     """
 
     session_id: str
@@ -33,6 +45,7 @@ class Stream:
     created_ms: int
     seen_s: float
     checked_s: float
+    paths: Paths | None = None
 
     @property
     def place(self) -> str:
@@ -89,10 +102,18 @@ class Streams:
         """Whether the caller's right to watch has to be looked at again now."""
         return self._clock.monotonic() - stream.checked_s > CHECKED_EVERY_S
 
-    def note_checked(self, stream: Stream) -> None:
+    def note_checked(self, stream: Stream) -> Stream:
+        """The caller may still watch; whether the camera is still there is asked by the request itself."""
+        return self._replace(replace(stream, checked_s=self._clock.monotonic(), paths=None))
+
+    def note_paths(self, stream: Stream, paths: Paths) -> None:
+        self._replace(replace(stream, paths=paths))
+
+    def _replace(self, stream: Stream) -> Stream:
         token_hash = hash_token(stream.token)
         if token_hash in self._by_token:
-            self._by_token[token_hash] = replace(stream, checked_s=self._clock.monotonic())
+            self._by_token[token_hash] = stream
+        return stream
 
     def list(self, city_id: int, *, after: str = "") -> Sequence[Stream]:
         """Oldest first; `after` is the `place` the last page ended with."""

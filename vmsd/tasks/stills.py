@@ -11,9 +11,11 @@ from typing import ClassVar
 import structlog
 
 from vmsd.errors import BadMedia, MediaServerAway, NotFound, TooMany
+from vmsd.model.camera import Camera
+from vmsd.model.city import City
 from vmsd.model.state import State
 from vmsd.services.desired import list_cameras
-from vmsd.services.live_states import LiveStates, key_of
+from vmsd.services.live_states import CameraKey, LiveStates, key_of
 from vmsd.services.stills import Stills
 from vmsd.store.cameras import CameraRows
 from vmsd.store.database import Database
@@ -34,14 +36,23 @@ class StillsTask:
         self._rows = rows
         self._states = states
         self.every_s = every_s
+        self._turn = 0
+        self._tried: dict[CameraKey, int] = {}
 
     async def once(self) -> None:
+        """Who was tried longest ago comes first: cameras that use up the time of a pass starve nobody."""
         cameras = await list_cameras(self._database, self._rows)
-        for city, camera in cameras:
-            if self._states.of(camera).state != State.ONLINE:
-                continue
-            try:
-                await self._stills.refresh(city, camera)
-            except (NotFound, MediaServerAway, BadMedia, TooMany, OSError) as error:
-                log.debug("still.missed", camera_id=camera.public_id, error=str(error))
-        self._stills.forget({key_of(camera) for _, camera in cameras})
+        keys = {key_of(camera) for _, camera in cameras}
+        self._tried = {key: turn for key, turn in self._tried.items() if key in keys}
+        for city, camera in sorted(cameras, key=lambda one: self._tried.get(key_of(one[1]), 0)):
+            if self._states.of(camera).state == State.ONLINE:
+                await self._refresh(city, camera)
+        self._stills.forget(keys)
+
+    async def _refresh(self, city: City, camera: Camera) -> None:
+        self._turn += 1
+        self._tried[key_of(camera)] = self._turn
+        try:
+            await self._stills.refresh(city, camera)
+        except (NotFound, MediaServerAway, BadMedia, TooMany, OSError) as error:
+            log.debug("still.missed", camera_id=camera.public_id, error=str(error))

@@ -63,7 +63,11 @@ async def knocker(town: Town) -> Knocker:
     second = (await served.camera(town.gestor, town.here, name="Segunda"))["id"]
     foreign = (await served.camera(town.other, town.there))["id"]
     opened = {}
-    for name, who, of in (("own", town.gestor, camera), ("second", town.gestor, second), ("foreign", town.other, foreign)):
+    for name, who, of in (
+        ("own", town.gestor, camera),
+        ("second", town.gestor, second),
+        ("foreign", town.other, foreign),
+    ):
         answer = await served.ask("POST", f"/api/v1/streams?camera_id={of}", who=who)
         assert answer.status == 201, answer.raw
         opened[name] = answer.body

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 PASSWORD = "uma senha de teste"
-CAMERA = {"name": "Portaria", "source_url": "rtsp://192.0.2.10/live"}
+CAMERA = {"name": "Portaria", "source_url": "rtsp://198.51.100.10/live"}
 
 
 @cache

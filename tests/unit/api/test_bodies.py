@@ -84,7 +84,7 @@ async def test_what_is_no_json_is_malformed(town, subtests):
 
 @pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"1e-999", b"9" * 400])
 async def test_a_number_beyond_all_bounds_is_out_of_range(town, number):
-    raw = b'{"name":"x","source_url":"rtsp://192.0.2.1/","channel":' + number + b"}"
+    raw = b'{"name":"x","source_url":"rtsp://198.51.100.1/","channel":' + number + b"}"
     answer = await town.ask("POST", "/api/v1/cameras", raw=raw, who=town.gestor)
     assert (answer.status, answer.pointers) == (422, {"/channel"})
 

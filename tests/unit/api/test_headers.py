@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from yarl import URL
 
 from vmsd.api.headers import EVERYWHERE
 
@@ -43,7 +44,8 @@ async def test_every_answer_carries_them_once(served, method, path, status):
 
 async def test_pages_and_redirects_and_streams_too(town):
     page = await town.ask("GET", "/camera/x?a=1&b=2", Accept="text/html")
-    assert (page.status, page.headers["Location"]) == (303, "/login?next=/camera/x%3Fa%3D1%26b%3D2")
+    where = URL(page.headers["Location"])
+    assert (page.status, where.path, where.query) == (303, "/login", {"next": "/camera/x?a=1&b=2"})
     error = await town.ask("GET", "/camera/x", who=town.guard, Accept="text/html")
     assert (error.status, error.content_type) == (404, "text/html")
     camera = await town.served.camera(town.gestor, town.here)
@@ -83,7 +85,7 @@ async def test_what_is_no_http_is_answered_with_the_same_care(served, capsys):
     writer.write(b"GET /?token=verysecret HTTP/1.1\r\nHost: x\r\nbad header verysecret\r\n\r\n")
     answer = await asyncio.wait_for(reader.read(), 5)
     writer.close()
-    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.split()[1] == b"400"
     assert b"application/problem+json" in answer
     assert b"Content-Security-Policy" in answer
     assert b"verysecret" not in answer

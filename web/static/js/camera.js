@@ -6,6 +6,7 @@ import { $, $$, clone, fill, show, write } from "./dom.js";
 import { feed } from "./feed.js";
 import { camerasInOrder } from "./order.js";
 import "./player.js";
+import { repeat } from "./repeat.js";
 import { announce, onKey, toggleFullScreen } from "./shell.js";
 import { causeAdvice, causeWord, showState, sinceWords } from "./states.js";
 import { drawStrip } from "./strip.js";
@@ -21,13 +22,6 @@ let camera = null;
 let neighbours = { before: null, after: null };
 let seen = "";
 let asked = null;
-
-/** Runs `work` now and every `ms` while the page can be seen; what goes wrong is tried again next time. */
-function keep(work, ms) {
-  const run = () => (document.hidden ? null : work().catch(() => {}));
-  run();
-  setInterval(run, ms);
-}
 
 async function load() {
   try {
@@ -63,7 +57,7 @@ function followState() {
   const now = `${item.state} ${item.cause}`;
   if (seen && seen !== now) {
     announce(`${camera.name}: ${$("#state").textContent}`);
-    drawHistory();
+    drawHistory().catch(() => {});
   }
   seen = now;
 }
@@ -224,12 +218,13 @@ function chooseQuality(quality) {
   }
 }
 
-for (const button of $$("[data-quality]")) button.addEventListener("click", () => chooseQuality(button.dataset.quality));
+for (const button of $$("[data-quality]"))
+  button.addEventListener("click", () => chooseQuality(button.dataset.quality));
 $("#sound").addEventListener("click", toggleSound);
-$("#full-screen").addEventListener("click", () => toggleFullScreen($("#stage")));
+$("#full-screen").addEventListener("click", toggleFullScreen);
 $("#take-still").addEventListener("click", takeStill);
 $("#recording").addEventListener("click", toggleRecording);
-onKey("f", () => toggleFullScreen($("#stage")));
+onKey("f", toggleFullScreen);
 onKey("m", toggleSound);
 onKey("Escape", () => (document.fullscreenElement ? false : location.assign("/")));
 onKey("ArrowLeft", () => go(neighbours.before));
@@ -239,8 +234,8 @@ feed.addEventListener("states", followState);
 feed.addEventListener("contact", followState);
 
 load();
-keep(findNeighbours, 60_000);
-keep(showFacts, 2000);
-keep(listRecordings, 15_000);
-feed.addEventListener("states", () => keep(drawHistory, 60_000), { once: true });
+repeat(findNeighbours, 60_000);
+repeat(showFacts, 2000);
+repeat(listRecordings, 15_000);
+feed.addEventListener("states", () => repeat(drawHistory, 60_000), { once: true });
 setInterval(showLatency, 500);

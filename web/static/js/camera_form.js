@@ -35,7 +35,11 @@ const facets = {
 };
 
 function adapt() {
-  for (const part of $$("[data-for]", form)) show(part, part.dataset.for.split(" ").every((facet) => facets[facet]()));
+  for (const part of $$("[data-for]", form))
+    show(
+      part,
+      part.dataset.for.split(" ").every((facet) => facets[facet]()),
+    );
   fields.source_url.placeholder = EXAMPLES[value("protocol")] ?? "";
   show($("#probe-result"), false);
 }
@@ -51,7 +55,15 @@ function source() {
     return { protocol, source_url: value("source_url"), sub_source_url: light, ...login };
   }
   const channel = Number(value("channel"));
-  return { protocol, vendor: value("vendor"), host: value("host"), channel, subtype: 0, substream: isOn("substream"), ...login };
+  return {
+    protocol,
+    vendor: value("vendor"),
+    host: value("host"),
+    channel,
+    subtype: 0,
+    substream: isOn("substream"),
+    ...login,
+  };
 }
 
 function rest() {
@@ -86,7 +98,17 @@ function take(camera) {
   fields.protocol.value = camera.protocol;
   fields.vendor.value = ["intelbras", "hikvision"].includes(camera.vendor) ? camera.vendor : "other";
   fields.direction.value = camera.protocol === "rtmp" && camera.source_url ? "pull" : "push";
-  for (const name of ["name", "group", "host", "channel", "source_url", "sub_source_url", "username", "tunnel", "tunnel_target"]) {
+  for (const name of [
+    "name",
+    "group",
+    "host",
+    "channel",
+    "source_url",
+    "sub_source_url",
+    "username",
+    "tunnel",
+    "tunnel_target",
+  ]) {
     fields[name].value = camera[name];
   }
   fields.retention_days.value = camera.retention_days ?? "";
@@ -107,7 +129,10 @@ function mark(name, words) {
   write($(".field__error", field), words);
   const input = $("input", field);
   input.setAttribute("aria-invalid", "true");
-  input.setAttribute("aria-describedby", [`help-${name}`, `error-${name}`].filter((one) => document.getElementById(one)).join(" "));
+  input.setAttribute(
+    "aria-describedby",
+    [`help-${name}`, `error-${name}`].filter((one) => document.getElementById(one)).join(" "),
+  );
   return true;
 }
 
@@ -141,7 +166,8 @@ function focusFirstWrong() {
 function explain(error) {
   const homeless = (error.errors ?? []).filter(({ pointer, detail }) => !markPointer(pointer, detail));
   const details = homeless.map(({ pointer, detail }) => `${pointer} ${detail}`.trim());
-  const words = error instanceof NoContact ? say("contact.lost") : error.errors?.length ? say("form.refused") : error.message;
+  const words =
+    error instanceof NoContact ? say("contact.lost") : error.errors?.length ? say("form.refused") : error.message;
   fill($("#failure"), { failure: [words, ...details].join(" ") });
   show($("#failure"), true);
   if (focusFirstWrong()) $("#failure").scrollIntoView({ block: "center" });
@@ -210,10 +236,12 @@ function showFound(found) {
   ];
   const remarks = found.warnings.map(({ code, text }) => (knows(`warning.${code}`) ? say(`warning.${code}`) : text));
   const warned = remarks.length > 0;
-  showResult(warned ? "warn" : "ok", warned ? "triangle-alert" : "circle-check", say(warned ? "probe.warned" : "probe.good"), [
-    facts.filter(Boolean).join(" · "),
-    ...remarks,
-  ]);
+  showResult(
+    warned ? "warn" : "ok",
+    warned ? "triangle-alert" : "circle-check",
+    say(warned ? "probe.warned" : "probe.good"),
+    [facts.filter(Boolean).join(" · "), ...remarks],
+  );
 }
 
 function showFailedProbe(error) {
@@ -244,7 +272,10 @@ async function offerGroups() {
 
 form.addEventListener("submit", save);
 form.addEventListener("change", (event) => event.target.type === "radio" && adapt());
-form.addEventListener("input", (event) => event.target.closest("[data-wrong]") && unmark(event.target.closest("[data-wrong]")));
+form.addEventListener(
+  "input",
+  (event) => event.target.closest("[data-wrong]") && unmark(event.target.closest("[data-wrong]")),
+);
 $("#probe").addEventListener("click", probe);
 $("#copy").addEventListener("click", copyAddress);
 adapt();

@@ -5,6 +5,7 @@ import { ago, date, duration, serverNow, timeOfDay } from "./clock.js";
 import { $, clone, el, fill, icon, show, write } from "./dom.js";
 import { feed } from "./feed.js";
 import { noticeWords } from "./notices.js";
+import { repeat } from "./repeat.js";
 import "./shell.js";
 import { showState, sinceWords } from "./states.js";
 import { bytes, count, knows, number, percent, say } from "./words.js";
@@ -12,11 +13,6 @@ import { bytes, count, knows, number, percent, say } from "./words.js";
 const DAY_MS = 86_400_000;
 let system = null;
 let storage = null;
-
-async function keep(work, ms) {
-  if (!document.hidden) await work().catch(() => {});
-  setTimeout(keep, ms, work, ms);
-}
 
 async function askSystem() {
   system = await api("/system");
@@ -104,7 +100,12 @@ function showPromise(total) {
   const kept = known && holds >= promised;
   const state = known ? (kept ? "ok" : "bad") : "starting";
   const word = known ? (kept ? "promise.kept" : "promise.broken") : "promise.measuring";
-  showState($(".badge", card), state, say(word), { ok: "circle-check", bad: "triangle-alert", starting: "clock" }[state]);
+  showState(
+    $(".badge", card),
+    state,
+    say(word),
+    { ok: "circle-check", bad: "triangle-alert", starting: "clock" }[state],
+  );
   const holding = known ? say("promise.holds", { n: number(holds, holds < 100 ? 1 : 0) }) : say(word);
   const promising = say("promise.promised", { n: promised });
   const broken = breaks ? say("promise.breaks", { date: date(Date.parse(breaks)) }) : say("promise.fine");
@@ -127,7 +128,9 @@ function showMediaServer(server) {
   const key = server.alive ? (server.kind === "standin" ? "standin" : "alive") : "away";
   const state = { alive: "ok", standin: "warn", away: "bad" }[key];
   showState($(".badge", card), state, say(`mediamtx.${key}`), state === "ok" ? "circle-check" : "triangle-alert");
-  const facts = server.alive ? [versionWords(server), say(server.applied ? "mediamtx.applied" : "mediamtx.applying")] : [];
+  const facts = server.alive
+    ? [versionWords(server), say(server.applied ? "mediamtx.applied" : "mediamtx.applying")]
+    : [];
   fill(card, { words: facts.join(" "), since: server.alive ? sinceWords(server.started) : "" });
 }
 
@@ -135,7 +138,12 @@ const versionWords = (server) => say("mediamtx.version", { version: server.versi
 
 function showClock(clock) {
   const card = $("#clock");
-  showState($(".badge", card), clock.trusted ? "ok" : "bad", say(clock.trusted ? "clock.trusted" : "clock.doubted"), "clock");
+  showState(
+    $(".badge", card),
+    clock.trusted ? "ok" : "bad",
+    say(clock.trusted ? "clock.trusted" : "clock.doubted"),
+    "clock",
+  );
   const kept = say(clock.synchronised ? "clock.synchronised" : "clock.alone");
   const now = serverNow();
   fill(card, { words: clock.trusted ? kept : say(`clock.${clock.reason}`), since: `${date(now)} ${timeOfDay(now)}` });
@@ -144,7 +152,12 @@ function showClock(clock) {
 function showServer({ database, hls, uptime, version }) {
   const card = $("#server");
   const state = database.ok ? "ok" : "bad";
-  showState($(".badge", card), state, say(database.ok ? "server.ok" : "server.database"), database.ok ? "circle-check" : "triangle-alert");
+  showState(
+    $(".badge", card),
+    state,
+    say(database.ok ? "server.ok" : "server.database"),
+    database.ok ? "circle-check" : "triangle-alert",
+  );
   const viewers = hls.viewers ?? 0;
   const words = count("server.words", viewers).replace("{size}", bytes(database.bytes));
   fill(card, { words, since: `vmsd ${version}, ${say("running", { time: duration(uptime) })}` });
@@ -194,5 +207,5 @@ function keptRow(item) {
 
 feed.addEventListener("states", judge);
 feed.addEventListener("contact", judge);
-keep(askSystem, 2000);
-keep(askStorage, 30_000);
+repeat(askSystem, 2000);
+repeat(askStorage, 30_000);

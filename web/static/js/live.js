@@ -59,6 +59,7 @@ export class Live {
 
   start() {
     if (this.#stopper) return;
+    this.trouble = "";
     this.#stopper = new AbortController();
     this.#keepPlaying(this.#stopper.signal);
   }

@@ -12,7 +12,10 @@ form.addEventListener("submit", async (event) => {
   if (!form.reportValidity()) return;
   setBusy(true);
   try {
-    await api("/auth/login", { method: "POST", body: { name: form.elements.name.value.trim(), password: form.elements.password.value } });
+    await api("/auth/login", {
+      method: "POST",
+      body: { name: form.elements.name.value.trim(), password: form.elements.password.value },
+    });
     location.replace(form.dataset.next);
   } catch (error) {
     setBusy(false);

@@ -26,6 +26,9 @@ function row(notice) {
   banner.dataset.level = notice.level;
   banner.dataset.code = notice.code;
   banner.prepend(icon(ICONS[notice.level] ?? "info"));
-  fill(banner, { ...noticeWords(notice), since: notice.since ? say("notice.since", { when: moment(Date.parse(notice.since)) }) : "" });
+  fill(banner, {
+    ...noticeWords(notice),
+    since: notice.since ? say("notice.since", { when: moment(Date.parse(notice.since)) }) : "",
+  });
   return banner;
 }

@@ -16,16 +16,25 @@ const grid = $("#grid");
 const tiles = new Map();
 let filter = "all";
 let group = "";
+let alone = null;
 
 async function load() {
   const cameras = await camerasInOrder().catch(() => null);
   if (cameras === null) return setTimeout(load, 2000);
-  for (const [id, tile] of tiles) if (!cameras.some((camera) => camera.id === id)) tile.remove(), tiles.delete(id);
+  removeAllBut(new Set(cameras.map((camera) => camera.id)));
   cameras.forEach(place);
   offerGroups(cameras);
   show($("#empty"), cameras.length === 0);
   show($("#loading"), false);
   follow();
+}
+
+function removeAllBut(ids) {
+  for (const [id, tile] of tiles) {
+    if (ids.has(id)) continue;
+    tile.remove();
+    tiles.delete(id);
+  }
 }
 
 function place(camera, index) {
@@ -109,16 +118,21 @@ const passes = {
 
 /** Shows what the filter lets through and chooses the columns that make the tiles biggest without scrolling. */
 function arrange() {
-  for (const tile of tiles.values()) show(tile, passes[filter](tile) && (!group || tile.dataset.group === group));
+  for (const tile of tiles.values()) show(tile, isShown(tile));
   const shown = [...tiles.values()].filter((tile) => !tile.hidden).length;
   show($("#nothing"), tiles.size > 0 && shown === 0);
   const width = grid.clientWidth;
   const height = window.innerHeight - grid.getBoundingClientRect().top - window.scrollY - 12;
-  const { columns, fits } = bestColumns(shown, width, document.fullscreenElement === grid ? window.innerHeight : height);
+  const { columns, fits } = bestColumns(shown, width, height);
   grid.style.setProperty("--columns", columns);
   grid.style.setProperty("--rows", Math.max(1, Math.ceil(shown / columns)));
   grid.style.setProperty("--space", `${Math.floor(height)}px`);
   grid.dataset.fits = String(fits);
+}
+
+function isShown(tile) {
+  if (alone) return tile === alone;
+  return passes[filter](tile) && (!group || tile.dataset.group === group);
 }
 
 function bestColumns(shown, width, height) {
@@ -141,8 +155,21 @@ function setFilter(name) {
   arrange();
 }
 
-function focused() {
-  return document.activeElement?.closest(".tile");
+/** The chosen camera fills the screen, or all of them where none is chosen. */
+function fillScreen() {
+  if (!document.fullscreenElement) alone = document.activeElement?.closest(".tile") ?? null;
+  toggleFullScreen();
+}
+
+function screenChanged() {
+  if (!document.fullscreenElement) alone = null;
+  arrange();
+}
+
+function choose(index) {
+  const tile = grid.children[index];
+  if (!tile || tile.hidden) return false;
+  $("a", tile).focus();
 }
 
 function move(step) {
@@ -154,19 +181,19 @@ function move(step) {
 
 for (const button of $$("[data-filter]")) button.addEventListener("click", () => setFilter(button.dataset.filter));
 $("#group").addEventListener("change", (event) => ((group = event.target.value), arrange()));
-$("#full-screen").addEventListener("click", () => toggleFullScreen(grid));
+$("#full-screen").addEventListener("click", fillScreen);
 for (let digit = 1; digit <= 9; digit += 1) {
-  onKey(String(digit), () => $("a", grid.children[digit - 1] ?? document.createElement("i"))?.focus() ?? true);
+  onKey(String(digit), () => choose(digit - 1));
 }
 const columns = () => Number(grid.style.getPropertyValue("--columns")) || 1;
 onKey("ArrowRight", () => move(1));
 onKey("ArrowLeft", () => move(-1));
 onKey("ArrowDown", () => move(columns()));
 onKey("ArrowUp", () => move(-columns()));
-onKey("f", () => toggleFullScreen(focused() ?? grid));
+onKey("f", fillScreen);
 onKey("Escape", () => document.activeElement?.blur());
 feed.addEventListener("states", follow);
 feed.addEventListener("contact", follow);
 window.addEventListener("resize", arrange);
-document.addEventListener("fullscreenchange", arrange);
+document.addEventListener("fullscreenchange", screenChanged);
 load();

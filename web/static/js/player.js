@@ -21,7 +21,7 @@ const watched = new IntersectionObserver((entries) => {
 
 /**
  * `data-show` says what is seen: `live`, `stale` (moving no more, greyed), `waiting`, `still` (live video cannot play
- * here, stills instead), `frozen`, `lost` or `off`. Event `change` whenever it changes.
+ * here, stills instead), `frozen`, `lost` or `off`.
  */
 class Player extends HTMLElement {
   #live;
@@ -113,9 +113,7 @@ class Player extends HTMLElement {
     this.#showAge(shown);
     show(this.querySelector("[data-slot=quality]"), this.#isSubstream && shown === "live");
     if (shown !== "live" && shown !== "stale") this.#refreshStill();
-    if (this.dataset.show === shown) return;
-    this.dataset.show = shown;
-    this.dispatchEvent(new Event("change"));
+    if (this.dataset.show !== shown) this.dataset.show = shown;
   }
 
   get #isSubstream() {

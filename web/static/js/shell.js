@@ -92,13 +92,26 @@ export function onKey(key, act) {
   });
 }
 
-export function toggleFullScreen(element) {
+/** The whole page goes full screen, without what is marked `off-wall`: notices must stay in sight. */
+export function toggleFullScreen() {
   if (document.fullscreenElement) document.exitFullscreen();
-  else element.requestFullscreen?.().catch(() => {});
+  else document.documentElement.requestFullscreen?.().catch(() => {});
+}
+
+function dressMenu() {
+  const menu = $(".menu");
+  document.addEventListener("click", (event) => !menu.contains(event.target) && (menu.open = false));
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    $("summary", menu).focus();
+    event.stopPropagation();
+  });
 }
 
 dressSettings();
 dressKeys();
+dressMenu();
 offerCities();
 $("#log-out").addEventListener("click", logOut);
 feed.addEventListener("contact", followContact);

@@ -11,7 +11,7 @@ const WIDTH = 1440;
 const HEIGHT = 40;
 
 /** Turns changes (`at`, `state`, `cause`) into spans that fill the period; before the first one nothing is known. */
-export function spansOf(changes, startMs, endMs) {
+function spansOf(changes, startMs, endMs) {
   const points = changes.map((change) => ({ ...change, atMs: Math.max(startMs, Date.parse(change.at)) }));
   if (!points.length || points[0].atMs > startMs) points.unshift({ atMs: startMs, state: "unknown", cause: null });
   return points
@@ -81,7 +81,10 @@ function summaryOf(spans) {
   if (!length(known)) return say("strip.unknown");
   const online = length(known.filter((span) => span.state === "online")) / length(known);
   const falls = known.filter((span) => span.state !== "online").length;
-  return say("strip.summary", { share: percent(online, online > 0.9 && online < 1 ? 1 : 0), falls: count("strip.falls", falls) });
+  return say("strip.summary", {
+    share: percent(online, online > 0.9 && online < 1 ? 1 : 0),
+    falls: count("strip.falls", falls),
+  });
 }
 
 function words(span) {
@@ -99,7 +102,11 @@ function line(span) {
     {},
     el("td", { class: "numbers" }, `${moment(span.atMs)} – ${moment(span.endMs)}`),
     el("td", { class: "numbers" }, duration((span.endMs - span.atMs) / 1000)),
-    el("td", {}, el("span", { class: "badge", "data-state": span.state }, icon(STATE_ICONS[span.state] ?? "circle-help"), state)),
+    el(
+      "td",
+      {},
+      el("span", { class: "badge", "data-state": span.state }, icon(STATE_ICONS[span.state] ?? "circle-help"), state),
+    ),
     el("td", {}, cause),
   );
 }

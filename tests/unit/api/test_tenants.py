@@ -1,0 +1,146 @@
+"""Two cities with the same numbers everywhere: nothing of the one is in any answer to the other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from vmsd.api.policy import Tenant
+from vmsd.api.routes import ROUTES
+from vmsd.model.segment import Segment, SegmentFlag, SegmentState
+
+if TYPE_CHECKING:
+    from tests.unit.api.conftest import Town
+    from vmsd.model.city import City
+
+CAMERAS = 3
+START_US = 1_795_200_000_000_000
+PERIOD = "start=2026-01-01T00:00:00Z&end=2027-01-01T00:00:00Z"
+
+
+@dataclass
+class Belongings:
+    """All a city has that an answer could give away."""
+
+    city: City
+    cameras: list[str]
+    streams: list[str]
+    recordings: list[str]
+    word: str
+
+    @property
+    def marks(self) -> list[str]:
+        return [self.city.public_id, self.city.name, self.word, *self.cameras, *self.streams, *self.recordings]
+
+
+async def furnish(town: Town, city: City, who: dict[str, str], word: str) -> Belongings:
+    cameras = [
+        (await town.served.camera(who, city, name=f"{word} {number}", group=word))["id"] for number in range(CAMERAS)
+    ]
+    segments = [
+        Segment(city.id, number, START_US, 60_000, 1000, 1000, SegmentState.CLOSED, SegmentFlag(0))
+        for number in range(1, CAMERAS + 1)
+    ]
+    await town.served.daemon._volume.system.put(segments)
+    streams, recordings = [], []
+    for camera in cameras:
+        streams.append((await town.ask("POST", f"/api/v1/streams?camera_id={camera}", who=who)).body["session_id"])
+        found = await town.ask("GET", f"/api/v1/recordings?camera_id={camera}&{PERIOD}", who=who)
+        recordings += [item["id"] for item in found.body["items"]]
+    assert len(recordings) == CAMERAS
+    return Belongings(city, cameras, streams, recordings, word)
+
+
+@pytest.fixture
+async def two(town: Town) -> tuple[Belongings, Belongings]:
+    return await furnish(town, town.here, town.gestor, "jabuticaba"), await furnish(
+        town, town.there, town.other, "pitanga"
+    )
+
+
+def filled(path: str, mine: Belongings) -> str:
+    ids = {"camera_id": mine.cameras[0], "id": mine.cameras[0], "session_id": mine.streams[0]}
+    ids |= {"recording_id": mine.recordings[0], "city_id": mine.city.public_id, "file": "index.m3u8"}
+    path = path.replace("{camera_id:[^/_]+}{main:(?:_main)?}", mine.cameras[0])
+    for name, value in ids.items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
+
+
+QUERIES = {
+    "/api/v1/recordings": f"camera_id={{}}&{PERIOD}",
+    "/api/v1/cameras/{camera_id}/states": PERIOD,
+    "/api/v1/streams": "camera_id={}",
+}
+
+
+async def everything(town: Town, who: dict[str, str], about: Belongings, methods: tuple[str, ...]) -> dict[str, Any]:
+    """What a caller hears of every route about these belongings."""
+    heard = {}
+    for route in ROUTES:
+        if route.method in methods and route.tenant in (Tenant.CITY, Tenant.PERSON) and "logout" not in route.path:
+            query = QUERIES.get(route.path, "") if (route.method, route.path) != ("GET", "/api/v1/streams") else ""
+            path = filled(route.path, about) + ("?" + query.format(about.cameras[0]) if query else "")
+            raw = b"{}" if route.method in ("POST", "PATCH") else None
+            heard[f"{route.method} {route.path}"] = await town.ask(route.method, path, raw=raw, who=who)
+    return heard
+
+
+async def test_nothing_of_the_other_city_is_in_any_answer(town, two):
+    mine, theirs = two
+    for who in (town.gestor, town.guard):
+        for about in (mine, theirs):
+            for name, answer in (await everything(town, who, about, ("GET",))).items():
+                text = answer.raw.decode() + json.dumps(dict(answer.headers))
+                leaked = [mark for mark in theirs.marks if mark in text]
+                # A page says in its own address which camera it was asked for.
+                asked = {about.cameras[0]} if name.startswith(("GET /camera/", "GET /hls")) else set()
+                assert set(leaked) <= asked, name
+
+
+async def test_a_thing_of_the_other_city_is_as_unknown_as_one_nobody_has(town, two):
+    _, theirs = two
+    nobodys = Belongings(theirs.city, ["1" * 8 + "-1111-4111-8111-" + "1" * 12] * 3, [], [], "")
+    nobodys.streams = nobodys.recordings = nobodys.cameras
+    nobodys.city = type(theirs.city)(99, nobodys.cameras[0], "x", "active", "basic", 0)
+    methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
+    foreign = await everything(town, town.gestor, theirs, methods)
+    unknown = await everything(town, town.gestor, nobodys, methods)
+    pages = {name for name in foreign if name.startswith("GET /camera/")}
+    for name in foreign.keys() - pages:
+        one, other = foreign[name], unknown[name]
+        if "{" in name:
+            assert one.status == 404, name
+            assert (one.status, one.raw) == (other.status, other.raw), name
+
+
+async def test_nobody_changes_anything_of_the_other_city(town, two):
+    mine, theirs = two
+    before = await everything(town, town.other, theirs, ("GET",))
+    await everything(town, town.gestor, theirs, ("POST", "PUT", "PATCH", "DELETE"))
+    await everything(town, town.gestor, mine, ("PUT", "PATCH", "DELETE"))
+    after = await everything(town, town.other, theirs, ("GET",))
+    volatile = ("GET /api/v1/states", "GET /api/v1/system")
+    for name in before.keys() - set(volatile):
+        assert (before[name].status, before[name].raw) == (after[name].status, after[name].raw), name
+
+
+async def test_cursors_of_the_other_city_lead_nowhere(town, two):
+    mine, theirs = two
+    answer = await town.ask("GET", f"/api/v1/cameras?cursor={theirs.cameras[0]}", who=town.gestor)
+    assert (answer.status, answer.pointers) == (422, {"/cursor"})
+    path = f"/api/v1/recordings?camera_id={mine.cameras[0]}&{PERIOD}&cursor={theirs.recordings[0]}"
+    answer = await town.ask("GET", path, who=town.gestor)
+    assert (answer.status, answer.pointers) == (422, {"/cursor"})
+
+
+async def test_a_superadmin_sees_the_city_named_and_no_other(town, two):
+    mine, theirs = two
+    for city, seen, hidden in ((town.here, mine, theirs), (town.there, theirs, mine)):
+        answer = await town.ask("GET", "/api/v1/cameras", who=town.root, city=city)
+        assert [item["id"] for item in answer.body["items"]] == seen.cameras
+        wrong = await town.ask("GET", f"/api/v1/cameras/{hidden.cameras[0]}", who=town.root, city=city)
+        assert wrong.status == 404
