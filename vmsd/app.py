@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
 import structlog
-from aiohttp import web
 
 from vmsd import __version__
 from vmsd.api.routes import build_app
@@ -22,10 +23,15 @@ from vmsd.api.site import Site
 from vmsd.assets import mediamtx_dir, web_dir
 from vmsd.clock import Clock, SystemClock, rfc3339
 from vmsd.config import Settings
+from vmsd.host.certificate import Subject, subject_of
 from vmsd.host.clocksync import read_kernel_clock
 from vmsd.host.keys import Keys, load_keys
+from vmsd.host.mdns import Announcer
 from vmsd.host.network import own_addresses
+from vmsd.host.reach import Address, lasting_addresses
+from vmsd.host.tls import ServedCertificate
 from vmsd.host.tree import Tree
+from vmsd.https import Addresses, Place, Tls, listen
 from vmsd.live.hls import HlsLimits, HlsProxy
 from vmsd.mediamtx.client import MediaMtxClient
 from vmsd.mediamtx.config import ConfigFile
@@ -59,10 +65,12 @@ from vmsd.tasks.backup import Backup, open_or_recover
 from vmsd.tasks.base import Pulse, Runner, Task
 from vmsd.tasks.breaker import Breaker
 from vmsd.tasks.camera_health import CameraHealth
+from vmsd.tasks.certificate import CertificateFiles, CertificateTask
 from vmsd.tasks.clockwatch import ClockWatch
 from vmsd.tasks.database_watch import DatabaseWatch
 from vmsd.tasks.hasher import Hasher
 from vmsd.tasks.indexer import Indexer
+from vmsd.tasks.mdns import MdnsTask
 from vmsd.tasks.observer import Observer
 from vmsd.tasks.reconciler import Reconciler
 from vmsd.tasks.scanner import Scanner
@@ -192,14 +200,14 @@ class Daemon:
         self._base, self._volume = base, volume
         self.states = LiveStates(clock.wall_ms())
         live = settings.live
-        self.streams = Streams(
-            clock, viewing_s=live.viewing_s, limit=live.streams, limit_each=live.streams_per_person
-        )
+        self.streams = Streams(clock, viewing_s=live.viewing_s, limit=live.streams, limit_each=live.streams_per_person)
         self.hls = _hls(base, session)
         self.client = _client(base, session)
         self.stills = Stills(volume.index, self._newest_live, workers.stills, self.states, clock)
         self.database_watch = DatabaseWatch(base.database)
-        self.runners = [Runner(task, clock) for task in self._tasks()]
+        self.certificate = ServedCertificate()
+        self.announcer = Announcer()
+        self.runners = [Runner(task, clock) for task in (*self._tasks(), *self._network_tasks())]
         base.desired.on_change = self._runner("reconciler").nudge
         self.site = Site(
             settings=settings,
@@ -271,6 +279,25 @@ class Daemon:
             StillsTask(self.stills, base.database, base.rows, self.states, settings.cameras.stills_every_s),
         )
 
+    def _network_tasks(self) -> Sequence[Task]:
+        """What makes the box be found and believed; none of it where it is switched off."""
+        settings, keeper, clock = self._base.settings, self._volume.keeper, self._base.clock
+        tasks: list[Task] = []
+        if settings.https.enabled:
+            files = certificate_files(settings)
+            tasks.append(CertificateTask(self.certificate, files, self._subject, keeper.trusted_ms, clock))
+        if settings.mdns.enabled and settings.https.enabled:
+            port = settings.https.public_port or settings.https.port
+            told = partial(told_addresses, settings)
+            tasks.append(MdnsTask(self.announcer, settings.mdns.name, settings.site.name, port, told))
+        return tasks
+
+    def _subject(self) -> Subject:
+        """Whom the box's own certificate names now; the name on the network may have got a number."""
+        settings, said = self._base.settings, self.announcer.announced
+        local = [settings.mdns.name, *([said.name] if said else [])]
+        return subject_of(socket.gethostname(), local, settings.https.names, lasting_addresses())
+
     def _runner(self, name: str) -> Runner:
         return next(runner for runner in self.runners if runner.task.name == name)
 
@@ -318,8 +345,27 @@ class Daemon:
 
     async def prepare(self) -> None:
         """The first pass of what the rest depends on, before anything is served or configured."""
-        for name in ("clockwatch", "breaker", "reconciler"):
-            await self._runner(name).run_once()
+        for runner in self.runners:
+            if runner.task.name in ("clockwatch", "breaker", "reconciler", "certificate"):
+                await runner.run_once()
+
+
+def certificate_files(settings: Settings) -> CertificateFiles:
+    folder, https = settings.data_dir / "tls", settings.https
+    return CertificateFiles(
+        certificate=https.certificate or folder / "certificate.pem",
+        key=https.key or folder / "key.pem",
+        own=folder / "own",
+    )
+
+
+def told_addresses(settings: Settings) -> tuple[Address, ...]:
+    """Those of the box at which HTTPS listens: the network is told no other."""
+    found = lasting_addresses(settings.mdns.interfaces)
+    host = settings.https.host
+    if host in ("", "0.0.0.0"):  # noqa: S104 - compared, not bound
+        return tuple(one for one in found if not host or one.version == 4)  # noqa: PLR2004 - IPv4
+    return tuple(one for one in found if str(one) == host)
 
 
 def shown_pulse(pulse: Pulse, monotonic: float) -> dict[str, Any]:
@@ -387,31 +433,27 @@ async def run(settings: Settings, listening: Callable[[str], None], clock: Clock
     async with AsyncExitStack() as stack:
         base = await stack.enter_async_context(open_base(settings, clock))
         session = await stack.enter_async_context(
-            aiohttp.ClientSession(
-                cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
-            )
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0))
         )
-        workers = Workers(
-            Worker(worker_command()), Prober(settings.cameras.probe_deadline_s, worker_command())
-        )
+        workers = Workers(Worker(worker_command()), Prober(settings.cameras.probe_deadline_s, worker_command()))
         stack.push_async_callback(workers.close)
         daemon = Daemon(base, open_volume(base), session, workers)
         await daemon.prepare()
-        listening(await _listen(stack, daemon.site, settings))
+        addresses = await _listen(stack, daemon, settings)
+        stack.push_async_callback(daemon.announcer.withdraw)
+        listening(addresses.https or addresses.http)
         async with asyncio.TaskGroup() as tasks:
             for runner in daemon.runners:
                 tasks.create_task(runner.run(), name=runner.task.name)
 
 
-async def _listen(stack: AsyncExitStack, site: Site, settings: Settings) -> str:
-    runner = WebRunner(build_app(site), settings.http)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    tcp = web.TCPSite(runner, settings.http.host, settings.http.port, reuse_address=True)
-    await tcp.start()
-    host, port = runner.addresses[0][:2]
-    log.info("http.listening", host=host, port=port, version=__version__)
-    return f"http://{host}:{port}"
+async def _listen(stack: AsyncExitStack, daemon: Daemon, settings: Settings) -> Addresses:
+    http, https = settings.http, settings.https
+    tls = Tls(Place(https.host, https.port), daemon.certificate.context, https.public_port)
+    runner = WebRunner(build_app(daemon.site), http)
+    addresses = await listen(stack, runner, Place(http.host, http.port), tls if https.enabled else None)
+    log.info("http.listening", http=addresses.http, https=addresses.https, version=__version__)
+    return addresses
 
 
 async def run_until_stopped(settings: Settings) -> None:

@@ -75,13 +75,16 @@ def wait_for(work: Awaitable[Answer]) -> Answer:
 @click.version_option(__version__, prog_name="vmsd")
 def main() -> None:
     """Records, shows and proves the cameras of one site."""
+    from vmsd import logs  # late, here and below, so that --help and mistakes answer at once
+
+    logs.set_up_logs("warning", sys.stderr)  # what a command answers stands alone on standard output
 
 
 @main.command()
 @config_option
 def run(config_file: Path) -> None:
     """The daemon: runs until it is told to stop."""
-    from vmsd import app, logs  # late, here and below, so that --help and mistakes answer at once
+    from vmsd import app, logs
 
     settings = load_settings(config_file)
     logs.set_up_logs(settings.log_level)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vmsd.errors import BadSetting
 
@@ -53,6 +53,43 @@ class Http(Section):
     connections_per_address: int = Field(200, ge=10)
     session_idle_s: int = Field(12 * 3600, ge=60)
     session_absolute_s: int = Field(24 * 3600, ge=60)
+
+
+class Https(Section):
+    """While it is on, `[http]` serves loopback alone and redirects everybody else.
+
+    An empty `host` is every address. `public_port` is where browsers find it when something in between forwards.
+    `names` are more names for the certificate the box makes. `certificate` and `key` say where the operator's own
+    are; without them they are looked for as `tls/certificate.pem` and `tls/key.pem` in `data_dir`.
+    """
+
+    enabled: bool = True
+    host: str = ""
+    port: int = Field(8443, ge=0, le=65535)
+    public_port: Port | None = None
+    names: tuple[str, ...] = ()
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Https:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key come together")
+        for file in (self.certificate, self.key):
+            if file is not None and not file.is_absolute():
+                raise ValueError("certificate and key must be absolute paths")
+        return self
+
+
+class Mdns(Section):
+    """The name, without `.local`, the box has on its network; said on the named interfaces, on all when none is.
+
+    Off unless asked for: a box does not speak to a network on its own.
+    """
+
+    enabled: bool = False
+    name: str = Field("vmsd", pattern=r"^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$")
+    interfaces: tuple[str, ...] = ()
 
 
 class MediaMtx(Section):
@@ -131,6 +168,8 @@ class Settings(Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     site: Site = Site()
     http: Http = Http()
+    https: Https = Https()
+    mdns: Mdns = Mdns()
     mediamtx: MediaMtx = MediaMtx()
     disk: Disk = Disk()
     cameras: CameraRules = CameraRules()
@@ -150,7 +189,7 @@ class Settings(Section):
         """Ports no camera may be at on this machine."""
         mtx = self.mediamtx
         ports = {mtx.api_port, mtx.metrics_port, mtx.hls_port, mtx.rtsp_port, mtx.rtmp_port, self.http.port}
-        return frozenset(ports)
+        return frozenset(ports | {self.https.port})
 
     @field_validator("data_dir", "recordings_dir", "runtime_dir")
     @classmethod

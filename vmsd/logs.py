@@ -11,12 +11,14 @@ from typing import Any, TextIO
 
 import structlog
 
+MOST_CHARACTERS = 8_000
+"""Of one text in the log; what is longer tells nothing more."""
 SECRET_WORD = "pass|pwd|psw|token|key|secret|auth|jwt|sig|cred|cookie"  # noqa: S105 - words that name secrets
 SECRET_KEY = re.compile(
     r"(?:^|[_-])(?:pass\w*|pwd|psw|tokens?|keys?|secrets?|auth|authorization|jwt|sig|signature|cred\w*|cookies?)$",
     re.IGNORECASE,
 )
-_NAMED = rf"[a-z0-9_.-]*(?:{SECRET_WORD})[a-z0-9_.-]*"
+_NAMED = rf"[a-z0-9_.-]{{0,40}}(?:{SECRET_WORD})[a-z0-9_.-]{{0,40}}"
 _MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s\"'<>]*@"), r"\1***@"),
     (re.compile(rf"(?i)([?&;/_](?:{_NAMED}|user|login)=)[^&;\s\"'<>]+"), r"\1***"),
@@ -41,7 +43,6 @@ def set_up_logs(level: str, output: TextIO = sys.stdout) -> None:
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(output),
-        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(output)
     formatter = structlog.stdlib.ProcessorFormatter(
@@ -87,6 +88,8 @@ def clean(value: Any) -> Any:
 
 
 def _clean_text(text: str) -> str:
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[:MOST_CHARACTERS]}... ({len(text)} characters)"
     for mark, instead in _MARKS:
         text = mark.sub(instead, text)
     return text

@@ -55,13 +55,9 @@ def install(needs: Sequence[Need], shell: Shell) -> str:
     wanted = missing(needs)
     packages = list(dict.fromkeys(need.package for need in wanted))
     if shutil.which("apt-get", path=SYSTEM_PATH) is None:
-        raise SetupError(
-            "this is no Debian machine (apt-get is missing)", listing(wanted, "install by its own means")
-        )
+        raise SetupError("this is no Debian machine (apt-get is missing)", listing(wanted, "install by its own means"))
     if os.geteuid() != 0:
-        raise SetupError(
-            "Debian packages are missing, and only root may install them", by_hand(wanted, packages)
-        )
+        raise SetupError("Debian packages are missing, and only root may install them", by_hand(wanted, packages))
     code, _ = shell.answer([*APT, "update"], env=QUIET)
     advice = NETWORK if code else by_hand(wanted, packages)
     shell.run([*APT, "install", "--no-install-recommends", *packages], advice, env=QUIET)

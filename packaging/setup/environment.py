@@ -19,20 +19,14 @@ PROJECT = ("pyproject.toml", "vmsd/__init__.py")
 PIP = ("-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet")
 PROBE = "import sys, pip; print(sys.prefix, sys.version_info >= (3, 11))"
 PROBE_S = 30
-NETWORK = (
-    "check that this machine reaches the Python package index (proxy?), then run the same command again."
-)
+NETWORK = "check that this machine reaches the Python package index (proxy?), then run the same command again."
 REPAIR = "run `make clean` and the same command again."
 
 
 def needs(tree: Tree) -> tuple[Need, ...]:
     """Name what makes an environment, unless there is one; `remove_broken` comes first."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return (
-        Need(
-            f"python{version}-venv", "the virtual environment", lambda: tree.python.exists() or can_make_one()
-        ),
-    )
+    return (Need(f"python{version}-venv", "the virtual environment", lambda: tree.python.exists() or can_make_one()),)
 
 
 def remove_broken(tree: Tree) -> None:

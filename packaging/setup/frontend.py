@@ -24,15 +24,12 @@ def needs(tree: Tree) -> tuple[Need, ...]:
     if is_done(tree):
         return ()
     return tuple(
-        command(name, package, "the front-end files")
-        for name, package in (("node", "nodejs"), ("npm", "npm"))
+        command(name, package, "the front-end files") for name, package in (("node", "nodejs"), ("npm", "npm"))
     )
 
 
 def is_done(tree: Tree) -> bool:
-    return tree.stamp("frontend") == tree.fingerprint(*INPUTS) and all(
-        (tree.web / out).is_file() for out in OUTPUTS
-    )
+    return tree.stamp("frontend") == tree.fingerprint(*INPUTS) and all((tree.web / out).is_file() for out in OUTPUTS)
 
 
 def step(tree: Tree, shell: Shell) -> Step:

@@ -31,9 +31,7 @@ def main(argv: list[str]) -> int:
     tree = Tree(options.root.resolve())
     progress = Progress()
     try:
-        with tree.locked(
-            lambda: progress.say("Another set-up of this checkout is at work; waiting for it ...")
-        ):
+        with tree.locked(lambda: progress.say("Another set-up of this checkout is at work; waiting for it ...")):
             prepare(options.purpose, tree, progress)
     except SetupError as error:
         progress.fail(error, tree.log)

@@ -105,7 +105,7 @@ async def _tile(site: Site, session: aiohttp.ClientSession, camera_id: str) -> N
     while True:
         with suppress(aiohttp.ClientError):
             async with session.get(f"{base}video1_stream.m3u8?{query}") as answer:
-                playlist = await answer.text() if answer.status == 200 else ""  # noqa: PLR2004
+                playlist = await answer.text() if answer.status == 200 else ""
             files = [line for line in playlist.splitlines() if "_seg" in line and not line.startswith("#")]
             for file in files[-1:] if not seen else files:
                 if file not in seen:

@@ -1,12 +1,11 @@
 """The peer of the start-up and memory figures: the same libraries, one route, nothing else."""
 
+import aiosqlite
 import argon2
 import jinja2
 import pydantic
 import structlog
 from aiohttp import web
-
-import aiosqlite
 
 STACK = (aiosqlite, argon2, jinja2, pydantic, structlog)
 

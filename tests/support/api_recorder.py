@@ -15,6 +15,11 @@ from aiohttp import web
 API_ADDRESS = re.compile(r'apiAddress: "127\.0\.0\.1:\d+"')
 
 
+def inode_of(file: Path) -> int:
+    """Another one after every replacement."""
+    return file.stat().st_ino
+
+
 @dataclass
 class ApiRecorder:
     """`calls` holds method and path of everything that was asked."""
@@ -61,11 +66,11 @@ class ApiRecorder:
                 await copying
 
     async def _copy_on(self, file: Path, mirror: Path) -> None:
-        known = file.stat().st_ino
+        known = inode_of(file)
         while True:
             await asyncio.sleep(0.1)
-            if file.stat().st_ino != known:
-                known = file.stat().st_ino
+            if inode_of(file) != known:
+                known = inode_of(file)
                 self._copy(file, mirror)
 
     def _copy(self, file: Path, mirror: Path) -> None:

@@ -68,7 +68,7 @@ async def until(what: Callable[[], Awaitable[Any]], within_s: float, why: str, e
     answer: Any = None
     try:
         async with asyncio.timeout(within_s):
-            while not (answer := await what()):
+            while not (answer := await what()):  # noqa: ASYNC110 - other processes set no event
                 await asyncio.sleep(every_s)
     except TimeoutError:
         raise AssertionError(f"not within {within_s} s: {why} (last answer: {answer!r})") from None

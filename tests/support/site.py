@@ -116,6 +116,8 @@ class Site:
     def write_config(self) -> None:
         sections: dict[str, dict[str, Any]] = {
             "http": {"port": self.ports.http},
+            "https": {"enabled": False},
+            "mdns": {"enabled": False},
             "mediamtx": {
                 "api_port": self.ports.api,
                 "metrics_port": self.ports.metrics,

@@ -72,6 +72,10 @@ async def serving_rtmp(folder: Path) -> AsyncIterator[str]:
         yield url
 
 
+PLAYABLE_SEGMENTS = 3
+"""MediaMTX's HLS client waits for ever on a live playlist it first meets with fewer."""
+
+
 @asynccontextmanager
 async def serving_hls(folder: Path) -> AsyncIterator[str]:
     """A camera, or another recorder, that offers HLS; the address of its playlist."""
@@ -79,7 +83,13 @@ async def serving_hls(folder: Path) -> AsyncIterator[str]:
     files.mkdir()
     app = web.Application()
     app.router.add_static("/", files)
-    async with generated(folder, *HLS, files / "index.m3u8"), serving(app) as origin:
+    playlist = files / "index.m3u8"
+
+    async def long_enough() -> bool:
+        return playlist.exists() and playlist.read_text("utf-8").count("#EXTINF") >= PLAYABLE_SEGMENTS
+
+    async with generated(folder, *HLS, playlist), serving(app) as origin:
+        await until(long_enough, 20, "the playlist is long enough")
         yield f"{origin}/index.m3u8"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import shutil
 from collections.abc import Iterable
@@ -48,7 +49,7 @@ def spans_of(files: Iterable[Path]) -> list[Span]:
 def gaps_s(spans: Iterable[Span]) -> list[float]:
     """Seconds between the end of each span and the beginning of the next."""
     listed = list(spans)
-    return [(after.start_ms - before.end_ms) / 1000 for before, after in zip(listed, listed[1:], strict=False)]
+    return [(after.start_ms - before.end_ms) / 1000 for before, after in itertools.pairwise(listed)]
 
 
 def backdate(file: Path, days: float, now_s: float) -> Path:

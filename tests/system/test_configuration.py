@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import time
 from pathlib import Path
 
+from tests.support.api_recorder import inode_of
 from tests.support.processes import until
 from tests.support.site import Site
 
@@ -29,7 +31,7 @@ async def test_many_changes_are_few_writes_and_the_same_content_is_not_written_a
     camera_ids = await asyncio.gather(*(site.add_camera(f"Câmera {n}", _nowhere(n)) for n in range(8)))
     seen = await watching
     assert 1 <= len(seen) <= 4
-    assert all(after - before > 1.9 for before, after in zip(seen, seen[1:], strict=False)), seen
+    assert all(after - before > 1.9 for before, after in itertools.pairwise(seen)), seen
     assert all(camera_id in site.mediamtx_file.read_text("utf-8") for camera_id in camera_ids)
 
     inode = site.mediamtx_file.stat().st_ino
@@ -63,7 +65,7 @@ async def test_a_file_that_somebody_edits_is_put_right_within_10_seconds(site: S
     for wrong in (without_paths, none_at_all, ""):
         assert wrong != right
         _put(site.mediamtx_file, wrong)
-        await until(lambda: _says(site.mediamtx_file, right), 10, "the file is right again")
+        await until(lambda: _says(site, right), 10, "the file is right again")
         if not (site.mediamtx and site.mediamtx.running):
             await site.start_mediamtx()  # it ends when its file is none; systemd starts it again
         await until(lambda: _applied(site), 12, "MediaMTX has everything")
@@ -106,8 +108,8 @@ def _put(file: Path, text: str) -> None:
     temporary.rename(file)
 
 
-async def _says(file: Path, text: str) -> bool:
-    return file.read_text("utf-8") == text
+async def _says(site: Site, text: str) -> bool:
+    return site.mediamtx_file.read_text("utf-8") == text
 
 
 async def _applied(site: Site) -> bool:
@@ -121,10 +123,10 @@ async def _path_is_there(site: Site) -> bool:
 
 async def _writes(file: Path, for_s: float) -> list[float]:
     """When the file was replaced, in seconds of the monotonic clock."""
-    seen, inode, end_s = [], file.stat().st_ino, time.monotonic() + for_s
+    seen, inode, end_s = [], inode_of(file), time.monotonic() + for_s
     while time.monotonic() < end_s:
         await asyncio.sleep(0.02)
-        if file.stat().st_ino != inode:
-            inode = file.stat().st_ino
+        if inode_of(file) != inode:
+            inode = inode_of(file)
             seen.append(time.monotonic())
     return seen

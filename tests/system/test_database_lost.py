@@ -39,7 +39,7 @@ async def test_a_lost_database_comes_back_from_its_snapshot_with_every_recording
         await site.start_vmsd()  # a snapshot is taken at every start
 
         async def snapshot() -> list[Path]:
-            return [path for path in (site.recordings / ".vmsd" / "snapshots").glob("vmsd-*.db")]
+            return list((site.recordings / ".vmsd" / "snapshots").glob("vmsd-*.db"))
 
         await until(lambda: _two(snapshot), 20, "a snapshot that knows the camera")
         await site.stop_vmsd()

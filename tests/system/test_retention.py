@@ -45,4 +45,4 @@ async def test_the_plan_deletes_what_is_too_old_with_a_reason_and_nothing_that_i
         rows = site.sql("SELECT reason, bytes, length(sha256) FROM purge")
         assert {(reason, size) for reason, size, _ in rows} == {("retention_plan", whole.stat().st_size)}
         shown = await site.indexed(camera_id)
-        assert len([path for path in site.files(camera_id)]) - 1 <= len(shown) <= len(site.files(camera_id))
+        assert len(site.files(camera_id)) - 1 <= len(shown) <= len(site.files(camera_id))

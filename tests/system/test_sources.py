@@ -122,6 +122,20 @@ async def test_mjpeg_and_single_pictures_are_live_and_recorded_as_h264(site: Sit
             assert "nha" not in " ".join(relay.cmdline())
 
 
+async def test_a_picture_camera_with_another_password_is_named_so_and_returns_with_the_new_one(site: Site) -> None:
+    camera = PictureCamera("velha")
+    async with serving(camera.app) as origin:
+        await site.start()
+        login = {"protocol": "http", "username": "admin", "password": "velha"}
+        camera_id = await site.add_camera("MJPEG", f"{origin}/video.mjpg", **login)
+        await site.until_state(camera_id, "online", ONLINE_S)
+        camera.password = "nova"
+        await until_cause(site, camera_id, "wrong_password")
+        status, body = await site.ask("PATCH", f"/api/v1/cameras/{camera_id}", {"password": "nova"})
+        assert status == 200, body
+        await site.until_state(camera_id, "online", ONLINE_S)
+
+
 async def until_cause(site: Site, camera_id: str, cause: str) -> None:
     async def named() -> bool:
         return (await site.status(camera_id))["cause"] == cause

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from tests.support.mounts import needs_root, tmpfs
@@ -19,7 +18,7 @@ async def test_without_the_volume_not_a_byte_is_written_under_the_mount_point(tm
         await site.start(healthy=False)
         camera_id = await site.add_camera("Portaria", camera.url)
         await _live_without_recording(site, camera_id, "volume_missing")
-        assert os.listdir(site.recordings) == []
+        assert not any(site.recordings.iterdir())
 
 
 @needs_root
@@ -32,7 +31,7 @@ async def test_a_volume_of_another_box_is_not_written_to(tmp_path: Path) -> None
             await site.until_recording(camera_id)
             await site.stop_vmsd()
             await site.kill_mediamtx()
-        assert os.listdir(site.recordings) == []
+        assert not any(site.recordings.iterdir())
         with tmpfs(site.recordings, "16m"):
             own = site.recordings / ".vmsd"
             own.mkdir()

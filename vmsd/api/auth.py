@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import Field
 
 from vmsd.api.bodies import Body, Password, json_answer, read_body
-from vmsd.api.door import COOKIE, caller_of
+from vmsd.api.door import caller_of, cookie_name, encrypted
 from vmsd.api.site import SITE
 from vmsd.model.person import Person
 
@@ -34,23 +34,15 @@ async def log_in(request: web.Request) -> web.Response:
     logged_in = await site.accounts.log_in(body.name, body.password, request.remote or "")
     response = json_answer(await _person(request, logged_in.person))
     response.set_cookie(
-        COOKIE,
+        cookie_name(request),
         logged_in.token,
         max_age=site.settings.http.session_absolute_s,
         httponly=True,
         samesite="Strict",
-        secure=_encrypted(request),
+        secure=encrypted(request),
         path="/",
     )
     return response
-
-
-def _encrypted(request: web.Request) -> bool:
-    """Whether the browser speaks TLS, with us or with a proxy that says so.
-
-    Nobody gains by saying so wrongly: it only keeps their own cookie off plain connections.
-    """
-    return request.secure or request.headers.get("X-Forwarded-Proto") == "https"
 
 
 async def log_out(request: web.Request) -> web.Response:
@@ -58,7 +50,8 @@ async def log_out(request: web.Request) -> web.Response:
     await site.accounts.log_out(caller)
     site.streams.close_of(caller)
     response = web.Response(status=204)
-    response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=_encrypted(request))
+    name, secure = cookie_name(request), encrypted(request)
+    response.del_cookie(name, path="/", httponly=True, samesite="Strict", secure=secure)
     return response
 
 

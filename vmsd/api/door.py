@@ -20,7 +20,9 @@ from vmsd.services.accounts import TOKEN_PREFIX
 from vmsd.services.open_city import OpenCity
 from vmsd.services.streams import Stream
 
-COOKIE = "vmsd_session"
+COOKIE = "vmsd"
+SECURE_COOKIE = "__Host-vmsd"
+"""Browsers let nobody but this very host set a cookie of this name, and only over TLS; RFC 6265bis, 4.1.3.2."""
 CITY_HEADER = "X-City-ID"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -75,7 +77,7 @@ async def _caller(request: web.Request, site: Site, route: Route) -> Caller:
         raise NotLoggedIn("this token is not valid")
     if route.media and "token" in request.query:
         return await _viewer(request, site, request.query["token"])
-    cookie = request.cookies.get(COOKIE)
+    cookie = request.cookies.get(cookie_name(request))
     if cookie is None:
         raise NotLoggedIn("log in first")
     return await site.accounts.caller_of_session(cookie)
@@ -155,6 +157,19 @@ async def _shown_city(site: Site, caller: Caller) -> City:
     if not cities:
         raise NotFound("there is no city yet")
     return cities[0]
+
+
+def encrypted(request: web.Request) -> bool:
+    """Whether the browser speaks TLS, with us or with a proxy that says so.
+
+    Nobody gains by saying so wrongly: it only keeps their own cookie off plain connections.
+    """
+    return request.secure or request.headers.get("X-Forwarded-Proto") == "https"
+
+
+def cookie_name(request: web.Request) -> str:
+    """Of the session; under TLS the plain one does not count, whoever on the network may have set it."""
+    return SECURE_COOKIE if encrypted(request) else COOKIE
 
 
 def city_of(request: web.Request) -> OpenCity:

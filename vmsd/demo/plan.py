@@ -86,6 +86,9 @@ name = "vmsd demo"
 [http]
 port = {ports.http}
 
+[https]
+enabled = false
+
 [mediamtx]
 api_port = {ports.api}
 metrics_port = {ports.metrics}

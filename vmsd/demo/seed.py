@@ -49,9 +49,7 @@ async def _people(accounts: Accounts, city: City, kept: Path) -> tuple[Person, .
     people = new_people()
     for person in people:
         role = Role(person.role)
-        await accounts.add_person(
-            person.name, person.password, role, None if role == Role.SUPERADMIN else city.id
-        )
+        await accounts.add_person(person.name, person.password, role, None if role == Role.SUPERADMIN else city.id)
     await asyncio.to_thread(_save, kept, people)
     return people
 
@@ -67,9 +65,7 @@ def _save(kept: Path, people: Sequence[Person]) -> None:
     kept.write_text(json.dumps([person.shown() for person in people]), "utf-8")
 
 
-async def _camera(
-    store: CityCameras, present: dict[str, Camera], camera: DemoCamera, address: dict[str, Any]
-) -> str:
+async def _camera(store: CityCameras, present: dict[str, Camera], camera: DemoCamera, address: dict[str, Any]) -> str:
     fields = CameraFields(
         name=camera.name,
         protocol="rtsp",

@@ -60,9 +60,7 @@ def new_people() -> tuple[Person, ...]:
     return tuple(Person(name, secrets.token_urlsafe(9), role) for name, role in names)
 
 
-async def run_site(
-    data: Path, *, port: int | None, count: int, clock: Clock, seed: Seed, run: RunDaemon
-) -> None:
+async def run_site(data: Path, *, port: int | None, count: int, clock: Clock, seed: Seed, run: RunDaemon) -> None:
     """Everything, until interrupted; `prepare` has made `data` ready."""
     settings_file = data / "vmsd.toml"
     settings_file.write_text(settings_text(data, free_ports(port)), "utf-8")

@@ -38,9 +38,7 @@ class Vault:
         try:
             return self._cipher.decrypt(nonce, rest, bound_to.encode())
         except InvalidTag as error:
-            raise BadSetting(
-                "the key beside the database is not the one its secrets were sealed with"
-            ) from error
+            raise BadSetting("the key beside the database is not the one its secrets were sealed with") from error
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,14 @@ BY_PUBLIC_ID = CitySql(
 WITH_REMOVED = CitySql(f"SELECT {COLUMNS} FROM camera WHERE city_id = :city_id AND public_id = :public_id")
 NEXT_ID = CitySql("SELECT coalesce(max(id), 0) + 1 AS id FROM camera WHERE city_id = :city_id")
 INSERT = CitySql(
-    f"""INSERT INTO camera ({COLUMNS}) VALUES (:city_id, :id, :public_id, :name, :protocol, :vendor, :host, :channel, :subtype, :username, :secret, :tunnel, :tunnel_target,
+    f"""INSERT INTO camera ({COLUMNS}) VALUES (:city_id, :id, :public_id, :name, :protocol, :vendor, :host, :channel,
+    :subtype, :username, :secret, :tunnel, :tunnel_target,
     :recording_enabled, :recording_since_ms, :retention_days, :lat, :lon, :audio, :group_name, :created_ms,
     :changed_ms)"""
 )
 UPDATE = CitySql(
-    """UPDATE camera SET name = :name, protocol = :protocol, vendor = :vendor, host = :host, channel = :channel, subtype = :subtype,
-    username = :username, secret = :secret, tunnel = :tunnel, tunnel_target = :tunnel_target,
+    """UPDATE camera SET name = :name, protocol = :protocol, vendor = :vendor, host = :host, channel = :channel,
+    subtype = :subtype, username = :username, secret = :secret, tunnel = :tunnel, tunnel_target = :tunnel_target,
     recording_enabled = :recording_enabled, recording_since_ms = :recording_since_ms,
     retention_days = :retention_days, lat = :lat, lon = :lon, audio = :audio, group_name = :group_name,
     changed_ms = :changed_ms

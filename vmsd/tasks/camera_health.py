@@ -1,6 +1,6 @@
 """Finds out why an offline camera is offline.
 
-Reads: live states, the camera's own port. Writes: the cause of its state.
+Reads: live states, the camera's own port, what its relay wrote down. Writes: the cause of its state.
 Keeps true: the cause of a camera that has been offline for over a minute was looked for in the last two.
 """
 
@@ -17,7 +17,7 @@ from vmsd.clock import Clock
 from vmsd.errors import SourceFailed
 from vmsd.model.camera import Camera
 from vmsd.model.state import Cause, LiveState, State
-from vmsd.services.desired import list_cameras
+from vmsd.services.desired import list_cameras, needs_relay
 from vmsd.services.live_states import CameraKey, LiveStates, key_of
 from vmsd.store.cameras import CameraRows
 from vmsd.store.database import Database
@@ -61,7 +61,13 @@ class CameraHealth:
         """Who has waited longest comes first: many dead cameras must not keep the rest from being examined."""
         cameras = [camera for _, camera in await list_cameras(self._database, self._rows)]
         self._due_s = {one: self._due_s[one] for one in map(subject_of, cameras) if one in self._due_s}
-        due = sorted(filter(self._is_due, cameras), key=lambda one: self._due_s.get(subject_of(one), 0.0))
+        for camera in filter(needs_relay, cameras):
+            if self._states.of(camera).state == State.OFFLINE:
+                self._note(camera, await asyncio.to_thread(relay_cause, self._relays, camera))
+        due = sorted(
+            (one for one in cameras if not needs_relay(one) and self._is_due(one)),
+            key=lambda one: self._due_s.get(subject_of(one), 0.0),
+        )
         await asyncio.gather(*(self._examine(camera) for camera in due[:AT_ONCE]))
 
     def _is_due(self, camera: Camera) -> bool:
@@ -75,7 +81,9 @@ class CameraHealth:
     async def _examine(self, camera: Camera) -> None:
         jitter = random.uniform(0.8, 1.2)  # noqa: S311 - spreads the probes
         self._due_s[subject_of(camera)] = self._clock.monotonic() + self._again_s * jitter
-        cause = await self.find_cause(camera)
+        self._note(camera, await self.find_cause(camera))
+
+    def _note(self, camera: Camera, cause: Cause) -> None:
         state = self._states.get(key_of(camera))
         if state is not None and self._may_set(state):
             self._states.set(key_of(camera), with_cause(state, cause))
@@ -85,8 +93,6 @@ class CameraHealth:
 
     async def find_cause(self, camera: Camera) -> Cause:
         """What stands in the way; `unknown` when the camera answers well and MediaMTX just has not come back."""
-        if camera.protocol == "p2p":
-            return await asyncio.to_thread(relay_cause, self._relays / f"{camera.public_id}.status")
         url = urlsplit(camera.source_url)
         try:
             if url.scheme in ("rtsp", "rtsps"):
@@ -104,9 +110,9 @@ def subject_of(camera: Camera) -> Subject:
     return key_of(camera), camera.changed_ms
 
 
-def relay_cause(status: Path) -> Cause:
-    """What a camera's relay wrote down last."""
+def relay_cause(relays: Path, camera: Camera) -> Cause:
+    """What the camera's relay wrote down last; without a word a tunnel is still on its way up."""
     try:
-        return Cause(json.loads(status.read_text("utf-8"))["cause"])
+        return Cause(json.loads((relays / f"{camera.public_id}.status").read_text("utf-8"))["cause"])
     except (OSError, ValueError, KeyError, TypeError):
-        return Cause.TUNNEL_DOWN
+        return Cause.TUNNEL_DOWN if camera.protocol == "p2p" else Cause.UNKNOWN

@@ -106,12 +106,12 @@ def drift(desired: Desired, configured: Iterable[ConfiguredPath]) -> set[str]:
 
 
 def write_relays(folder: Path, relays: Sequence[Relay]) -> None:
-    """One file per relay, readable by its owner and group alone; files of relays no more wanted go."""
+    """One file per relay, readable by its owner and group alone; what belongs to no wanted relay goes."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     for relay in relays:
         file = ConfigFile(relay.file)
         file.write(relay.content)
-    wanted = {relay.file.name for relay in relays}
-    for file_path in folder.glob("*.json"):
-        if file_path.name not in wanted:
+    wanted = {relay.file.stem for relay in relays}
+    for file_path in folder.iterdir():
+        if file_path.suffix in (".json", ".status") and file_path.stem not in wanted:
             file_path.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
 _KEPT_IN_PATH = "%/:=&?~+!$,;'@()*[]{}|\\^`\"<>"  # what a camera's own address may hold is left alone
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff]")
-_SECRET_NAME = r"(?:pass|pwd|psw|token|key|secret|auth|jwt|sig|user|login|cred)"
+_SECRET_NAME = r"(?:pass|pwd|psw|token|key|secret|auth|jwt|sig|user|login|cred)"  # noqa: S105 - words, not secrets
 _SECRET_VALUE = re.compile(rf"([?&;][^=&;]*{_SECRET_NAME}[^=&;]*=)[^&;#]*", re.IGNORECASE)
 # As in `/user=admin_password=x_channel=1.sdp`, which many a camera of no name wants.
 _SECRET_IN_PATH = re.compile(rf"([/_][^=&;/_]*{_SECRET_NAME}[^=&;/_]*=)(?:(?!_[A-Za-z]+=)[^&;#?])*", re.IGNORECASE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.support.processes import until
 from tests.unit.tasks.recording_box import HandClock
 from vmsd.clock import SystemClock
 from vmsd.errors import StorageFull
@@ -85,17 +86,20 @@ async def test_a_nudge_starts_the_next_pass_at_once_and_is_not_lost_during_one()
         if len(passes) == 1:
             await may_go_on.wait()
 
+    def begun(number: int) -> Callable[[], Awaitable[bool]]:
+        async def enough() -> bool:
+            return len(passes) >= number
+
+        return enough
+
     runner = Runner(Work(count, every_s=60), SystemClock())
     running = asyncio.create_task(runner.run())
     try:
-        async with asyncio.timeout(2):
-            while not passes:
-                await asyncio.sleep(0)
-            runner.nudge()
-            runner.nudge()
-            may_go_on.set()
-            while len(passes) < 2:
-                await asyncio.sleep(0)
+        await until(begun(1), 2, "the first pass has begun", every_s=0)
+        runner.nudge()
+        runner.nudge()
+        may_go_on.set()
+        await until(begun(2), 2, "the second pass has begun", every_s=0)
         await asyncio.sleep(0.05)
         assert len(passes) == 2
     finally:

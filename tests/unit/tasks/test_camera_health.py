@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ports import free_port
+from tests.support.processes import until
 from tests.unit.tasks.camera_box import CameraBox, open_camera_box
 from vmsd.model.camera import Camera
 from vmsd.model.state import Cause, LiveState, State
@@ -50,6 +51,9 @@ class Door:
         server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         async with server:
             yield self
+
+    async def called(self) -> bool:
+        return bool(self.callers)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.callers.append(asyncio.get_running_loop().time())
@@ -127,7 +131,6 @@ async def test_a_camera_that_came_back_meanwhile_keeps_its_state(cameras: Camera
         _offline(cameras, camera)
         async with asyncio.TaskGroup() as group:
             group.create_task(_health(cameras).once())
-            while not door.callers:
-                await asyncio.sleep(0.01)
+            await until(door.called, 5, "somebody calls", every_s=0.01)
             cameras.states.set(key_of(camera), replace(cameras.state(camera), state=State.ONLINE, cause=None))
     assert (cameras.state(camera).state, cameras.state(camera).cause) == (State.ONLINE, None)

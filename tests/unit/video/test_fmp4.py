@@ -157,7 +157,8 @@ def test_a_keyframe_is_read_by_path_and_by_file(tmp_path):
 
 def test_hls_gives_its_newest_keyframe():
     whole = mp4.recording()
-    keyframe, offset_ms = fmp4.keyframe_of_hls(whole.head, mp4.box(b"styp", b"msdh", bytes(4)) + b"".join(whole.parts[:3]))
+    segment = mp4.box(b"styp", b"msdh", bytes(4)) + b"".join(whole.parts[:3])
+    keyframe, offset_ms = fmp4.keyframe_of_hls(whole.head, segment)
     assert keyframe.data == mp4.sample_of(mp4.pictures()[1][20]).data
     assert (keyframe.codec, keyframe.width, keyframe.height) == ("h264", 320, 240)
     assert offset_ms == 2000
