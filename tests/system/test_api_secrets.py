@@ -80,7 +80,7 @@ async def test_secrets_stay_where_they_belong(site: Site) -> None:
         browser.post(f"{site.url}/api/v1/auth/login", json={"name": "segunda", "password": told["login"]}) as answer,
     ):
         assert answer.status == 200
-        told["session"] = answer.cookies["vmsd_session"].value
+        told["session"] = answer.cookies["vmsd"].value
         answers.append(await answer.read())
     _, stream = await site.ask("POST", f"/api/v1/streams?camera_id={ids[0]}")
     told["stream"] = stream["hls_url"].rpartition("token=")[2]
@@ -88,7 +88,7 @@ async def test_secrets_stay_where_they_belong(site: Site) -> None:
         await ask("GET", f"/hls/stream_{ids[0]}/index.m3u8?token={token}", token="")
         await ask("GET", f"/api/v1/cameras/{ids[0]}/snapshot.jpg?token={token}", token="")
     await ask("GET", "/api/v1/cameras", token="vmsd_" + told["bearer"])
-    await ask("GET", "/api/v1/cameras", token="", Cookie=f"vmsd_session={told['cookie']}")
+    await ask("GET", "/api/v1/cameras", token="", Cookie=f"vmsd={told['cookie']}")
     answers.append(
         await raw(site, f"GET /?token={told['malformed']} HTTP/1.1\r\nHost: x\r\nbad {told['malformed']}\r\n\r\n")
     )

@@ -21,6 +21,24 @@ async def test_without_the_volume_not_a_byte_is_written_under_the_mount_point(tm
         assert not any(site.recordings.iterdir())
 
 
+async def test_a_copy_of_the_volume_in_the_bare_folder_is_not_the_volume(tmp_path: Path) -> None:
+    """The very marker the database expects, but nothing is mounted there."""
+    async with Site(tmp_path) as site:
+        camera = await site.camera("Portaria")
+        await site.start()
+        camera_id = await site.add_camera("Portaria", camera.url)
+        await site.until_recording(camera_id)
+        await site.stop_vmsd()
+        await site.kill_mediamtx()
+        site.config.write_text(
+            site.config.read_text("utf-8").replace("[disk]", "[disk]\nmust_be_mount = true"), "utf-8"
+        )
+        before = _everything(site.recordings)
+        await site.start(healthy=False)
+        await _live_without_recording(site, camera_id, "volume_missing")
+        assert _everything(site.recordings) == before
+
+
 @needs_root
 async def test_a_volume_of_another_box_is_not_written_to(tmp_path: Path) -> None:
     async with Site(tmp_path, disk=MOUNTED) as site:

@@ -96,7 +96,7 @@ class Served:
         async with self.base.database.write() as transaction:
             store = People(self.base.database)
             await store.add_session(transaction, hash_token(secret), self.people[name], self.clock.wall_ms())
-        return {"Cookie": f"vmsd_session={secret}"}
+        return {"Cookie": f"vmsd={secret}"}
 
     async def ask(
         self,

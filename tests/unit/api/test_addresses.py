@@ -29,7 +29,7 @@ async def test_a_camera_does_not_live_there(town, subtests):
         forms = {
             "/source_url": {"source_url": f"rtsp://{host}:554/x"},
             "/host": {"vendor": "intelbras", "host": f"{host}:554"},
-            "/sub_source_url": {"source_url": "rtsp://198.51.100.1/x", "sub_source_url": f"rtsp://u:p@{host}/y"},
+            "/sub_source_url": {"source_url": "rtsp://198.51.100.1/x", "sub_source_url": f"rtsp://{host}/y"},
         }
         for pointer, form in forms.items():
             with subtests.test(host=host, pointer=pointer):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
 from tests.unit.api.served import CAMERA
+from vmsd.api.bodies import parse
+from vmsd.api.camera_bodies import NewCamera, fields_of
+from vmsd.errors import Conflict, NotFound
 from vmsd.services.storage import BreakerState, OpenReason
 
 CAMERAS = "/api/v1/cameras"
@@ -303,6 +307,24 @@ async def test_two_changes_at_once_lose_nothing_silently(town):
     won = [answer.body for answer in answers[:-1] if answer.status == 200]
     final = (await town.ask("GET", path, who=town.gestor)).body
     assert (final["group"], final["retention_days"]) in [(one["group"], one["retention_days"]) for one in won]
+
+
+async def test_a_change_made_from_what_is_no_longer_so_is_refused(town):
+    await add(town, **CAMERA)
+    cameras = town.served.base.cameras(town.here)
+    (seen,) = await cameras.list()
+    fields = fields_of(parse(NewCamera, CAMERA))
+    await cameras.set_recording(seen, enabled=False)
+    with pytest.raises(Conflict):
+        await cameras.change(seen, fields)
+    (now,) = await cameras.list()
+    assert now.recording_enabled is False
+    await cameras.change(now, replace(fields, name="Outra", recording_enabled=False))
+    with pytest.raises(Conflict):
+        await cameras.change(now, fields)
+    await cameras.remove(now)
+    with pytest.raises(NotFound):
+        await cameras.change(now, fields)
 
 
 async def test_a_removed_camera_is_gone(town):

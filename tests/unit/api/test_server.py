@@ -18,16 +18,18 @@ MIB = 1024 * 1024
 QUICK = {"keepalive_s": 0.5, "body_deadline_s": 0.5, "connections": 30, "connections_per_address": 20}
 
 
-async def talk(port: int, *parts: bytes, pause_s: float = 0.0, host: str = "127.0.0.1", within_s: float = 8) -> bytes:
-    """All that comes back until the other side closes."""
-    async with asyncio.timeout(within_s):
+async def talk(
+    port: int, *parts: bytes, pause_s: float = 0.0, host: str = "127.0.0.1", head_only: bool = False
+) -> bytes:
+    """All that comes back until the other side closes, or just the head of the answer."""
+    async with asyncio.timeout(8):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(host, 0))
         try:
             for part in parts:
                 writer.write(part)
                 await writer.drain()
                 await asyncio.sleep(pause_s)
-            return await reader.read()
+            return await (reader.readuntil(b"\r\n\r\n") if head_only else reader.read())
         except ConnectionError:
             return b""
         finally:
@@ -51,7 +53,7 @@ async def quick(tmp_path: Path):
 async def test_a_body_that_does_not_come_is_not_waited_for(quick):
     who = await quick.token("gestora")
     began = time.monotonic()
-    answer = await talk(quick.port, post(who, "Content-Length: 100"), b'{"name":')
+    answer = await talk(quick.port, post(who, "Content-Length: 100"), b'{"name":', head_only=True)
     assert b" 408 " in answer.split(b"\r\n")[0]
     assert b"problem+json" in answer
     assert time.monotonic() - began < 5
@@ -59,7 +61,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(quick):
 
 async def test_a_body_that_trickles_is_cut_off(quick):
     who = await quick.token("gestora")
-    answer = await talk(quick.port, post(who, "Content-Length: 100"), *[b" "] * 12, pause_s=0.1)
+    answer = await talk(quick.port, post(who, "Content-Length: 100"), *[b" "] * 12, pause_s=0.1, head_only=True)
     assert b" 408 " in answer.split(b"\r\n")[0]
 
 
@@ -88,7 +90,7 @@ async def test_headers_that_do_not_come_and_silence_are_closed(quick):
 
 async def test_a_body_over_the_limit_is_refused_before_it_is_read(quick):
     who = await quick.token("gestora")
-    answer = await talk(quick.port, post(who, f"Content-Length: {10 * MIB}"), b"{")
+    answer = await talk(quick.port, post(who, f"Content-Length: {10 * MIB}"), b"{", head_only=True)
     assert b" 413 " in answer.split(b"\r\n")[0]
     whole = post(who, f"Content-Length: {10 * MIB}") + b"x" * 10 * MIB
     answer = await talk(quick.port, whole)
@@ -137,6 +139,15 @@ async def test_what_is_no_request_is_refused_and_closed(quick, request_):
     answer = await talk(quick.port, request_)
     assert answer == b"" or answer.split(b" ")[1].startswith(b"4"), answer[:200]
     assert (await quick.ask("GET", "/health")).status == 200
+
+
+async def test_bytes_that_are_no_text_are_no_credentials(quick):
+    for line in (b"Authorization: Bearer vmsd_\xff\xfe", b"Cookie: vmsd=\xff\xfe", b"X-City-ID: \xff"):
+        request = b"GET /api/v1/cameras HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + line + b"\r\n\r\n"
+        assert b" 401 " in (await talk(quick.port, request)).split(b"\r\n")[0]
+    for path in (b"/api/v1/cameras/\xff", b"/hls/stream_\xff/index.m3u8?token=\xff", b"/api/v1/cameras?cursor=\xff"):
+        request = b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        assert (await talk(quick.port, request)).split()[1] in (b"400", b"401")
 
 
 async def test_one_address_has_so_many_connections_and_all_together_so_many(quick):

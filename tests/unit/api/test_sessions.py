@@ -45,7 +45,15 @@ async def test_a_login_opens_a_session_scripts_cannot_read(town):
 
 async def test_over_tls_the_cookie_stays_on_tls(town):
     answer = await log_in(town, X_Forwarded_Proto="https")
-    assert "secure" in cookie_of(answer).lower()
+    name, _, value = cookie_of(answer).partition(";")[0].partition("=")
+    assert name == "__Host-vmsd"
+    assert {"; secure", "; httponly", "; path=/"} <= {
+        f"; {one.strip().lower()}" for one in cookie_of(answer).split(";")
+    }
+    over_tls = {"X_Forwarded_Proto": "https"}
+    assert (await town.ask("GET", ME, who={"Cookie": f"{name}={value}"}, **over_tls)).status == 200
+    assert (await town.ask("GET", ME, who={"Cookie": f"vmsd={value}"}, **over_tls)).status == 401
+    assert (await town.ask("GET", ME, who={"Cookie": f"{name}={value}"})).status == 401
 
 
 async def test_a_session_ends_when_it_is_idle_and_when_it_is_old(town):
@@ -80,7 +88,7 @@ async def test_logging_out_ends_the_session_and_what_was_watched_in_it(town):
     }
     answer = await town.ask("POST", "/api/v1/auth/logout", who=who)
     assert answer.status == 204
-    assert 'vmsd_session="";' in cookie_of(answer)
+    assert 'vmsd="";' in cookie_of(answer)
     assert (await town.ask("GET", ME, who=who)).status == 401
     assert (await town.ask("GET", opened["here"]["hls_url"])).status == 401
     assert (await town.ask("GET", ME, who=elsewhere)).status == 200
@@ -147,9 +155,9 @@ NOBODYS = [
     {"Authorization": "Basic eDp5"},
     {"Authorization": "Bearer vmsd_\udcff\udcfe"},
     {"Authorization": "\udcff"},
-    {"Cookie": "vmsd_session=x"},
-    {"Cookie": "vmsd_session="},
-    {"Cookie": "vmsd_session=\udcff\udcfe"},
+    {"Cookie": "vmsd=x"},
+    {"Cookie": "vmsd="},
+    {"Cookie": "vmsd=\udcff\udcfe"},
     {"Cookie": "=;;;=,\\"},
 ]
 

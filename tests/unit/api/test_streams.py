@@ -73,7 +73,7 @@ async def test_pages_of_streams_hold_each_once_though_they_are_used_and_closed_m
         seen += [item["session_id"] for item in page["items"]]
         if page["next"] is None:
             break
-        await town.ask("GET", opened[0]["hls_url"])
+        await town.ask("GET", opened[4]["hls_url"])
         await town.ask("DELETE", f"{STREAMS}/{seen[-1]}", who=town.guard)
         cursor = f"&cursor={page['next']}"
     assert seen == [one["session_id"] for one in opened]

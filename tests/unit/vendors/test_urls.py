@@ -183,3 +183,19 @@ def test_a_place_out_of_range_is_refused_at_its_field(place, pointer):
     with pytest.raises(Invalid) as refused:
         Place(**place)
     assert refused.value.problems[0].pointer == pointer
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (
+            "rtsp://h:554/user=admin_password=tl_J/wp_channel=1_stream=0.sdp?real_stream",
+            "rtsp://h:554/user=***_password=***_channel=1_stream=0.sdp?real_stream",
+        ),
+        ("rtsp://h/user=admin&password=se_cret&channel=1", "rtsp://h/user=***&password=***&channel=1"),
+        ("http://h/cgi?a=1&pwd=b/c?d_x=e&x=1", "http://h/cgi?a=1&pwd=***&x=1"),
+        ("rtsp://h/cam/realmonitor?channel=1&subtype=0", "rtsp://h/cam/realmonitor?channel=1&subtype=0"),
+    ],
+)
+def test_a_password_in_the_path_is_masked_like_one_in_the_query(url: str, shown: str):
+    assert mask(url) == shown
