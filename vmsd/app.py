@@ -43,6 +43,7 @@ from vmsd.services.cities import CityList
 from vmsd.services.clock_trust import Timekeeper
 from vmsd.services.desired import DesiredState, program
 from vmsd.services.index import RecordingIndex
+from vmsd.services.interventions import Interventions
 from vmsd.services.live_states import LiveStates
 from vmsd.services.open_city import OpenCity
 from vmsd.services.overview import Overview, Sources
@@ -121,13 +122,15 @@ def camera_networks(settings: Settings) -> CameraNetworks:
 
 
 @asynccontextmanager
-async def open_base(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Base]:
+async def open_base(
+    settings: Settings, clock: Clock | None = None, *, beside_daemon: bool = False
+) -> AsyncIterator[Base]:
     """The store and the keys, opened; a missing or broken database is restored from the newest snapshot."""
     clock = clock or SystemClock()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = load_keys(settings.data_dir)
     rows = CameraRows(keys.vault)
-    async with open_or_recover(settings, clock) as database:
+    async with open_or_recover(settings, clock, beside_daemon=beside_daemon) as database:
         yield Base(settings, clock, keys, database, rows, DesiredState(database, rows, settings, keys))
 
 
@@ -219,6 +222,7 @@ class Daemon:
             stills=self.stills,
             prober=workers.prober,
             overview=Overview(self._sources()),
+            interventions=Interventions(volume.keeper, volume.watch, base.database),
             hls=self.hls,
             renderer=Renderer(
                 web_dir(),

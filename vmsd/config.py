@@ -118,6 +118,7 @@ class Disk(Section):
     headroom_hours: float = Field(1, ge=0, le=168)
     ballast_bytes: int = Field(64 * MIB, ge=0)
     must_be_mount: bool = False
+    sweep_every_s: float = Field(60, ge=1, le=3600)
     purge_batch: int = Field(64, ge=1, le=10_000)
     purge_cap: int = Field(2_000, ge=1, le=100_000)
 

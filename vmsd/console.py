@@ -27,7 +27,7 @@ from vmsd.tasks.scanner import rebuild
 
 async def render_mediamtx(settings: Settings, out: Path) -> int:
     """Write MediaMTX's file; it records only when the volume is there and has room. Returns the paths."""
-    async with app.open_base(settings) as base:
+    async with app.open_base(settings, beside_daemon=True) as base:
         await _write_mediamtx(base, out)
         return len((await base.desired.plan()).desired.paths)
 
@@ -43,23 +43,23 @@ async def _write_mediamtx(base: app.Base, out: Path) -> None:
 async def add_person(settings: Settings, name: str, password: str, role: Role, city_id: str | None) -> None:
     if (role == Role.SUPERADMIN) != (city_id is None):
         raise BadSetting("a SUPERADMIN belongs to no city, everybody else to one: see --city")
-    async with app.open_base(settings) as base:
+    async with app.open_base(settings, beside_daemon=True) as base:
         city = await base.cities.get(city_id) if city_id else None
         await base.accounts.add_person(name, password, role, city.id if city else None)
 
 
 async def reset_password(settings: Settings, name: str, password: str) -> None:
-    async with app.open_base(settings) as base:
+    async with app.open_base(settings, beside_daemon=True) as base:
         await base.accounts.set_password(name, password)
 
 
 async def add_token(settings: Settings, person: str, name: str, days: int) -> str:
-    async with app.open_base(settings) as base:
+    async with app.open_base(settings, beside_daemon=True) as base:
         return await base.accounts.add_token(await base.accounts.get(person), name, days)
 
 
 async def add_city(settings: Settings, name: str, plan: Plan) -> str:
-    async with app.open_base(settings) as base:
+    async with app.open_base(settings, beside_daemon=True) as base:
         return (await base.cities.add(name=name, plan=plan)).public_id
 
 
@@ -75,7 +75,7 @@ async def import_cameras(
     settings: Settings, city_id: str, rows: Sequence[dict[str, Any]], *, dry_run: bool, as_text: bool
 ) -> list[dict[str, Any]]:
     """One result per row, with its errors; the rows that are fine are added unless `dry_run`."""
-    async with app.open_base(settings) as base:
+    async with app.open_base(settings, beside_daemon=True) as base:
         cameras = base.cameras(await base.cities.get(city_id))
         return await import_rows(cameras, rows, base.clock, dry_run=dry_run, as_text=as_text)
 

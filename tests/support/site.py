@@ -130,7 +130,7 @@ class Site:
             },
             "cameras": {"networks": ["127.0.0.0/8"]},
             "disk": {"ballast_bytes": 0, "headroom_bytes": 0, "headroom_hours": 0, "breaker_used": 0.99,
-                     "breaker_closes_used": 0.98, "sweep_used": 0.98},
+                     "breaker_closes_used": 0.98, "sweep_used": 0.98, "sweep_every_s": 5},
         }  # fmt: skip
         for name, values in self._settings.items():
             sections.setdefault(name, {}).update(values)

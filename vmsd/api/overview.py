@@ -43,6 +43,18 @@ async def system(request: web.Request) -> web.Response:
     return json_answer(answer)
 
 
+async def confirm_clock(request: web.Request) -> web.Response:
+    """A superadmin vouches for the box's clock; until then nothing is deleted by age."""
+    trust = request.app[SITE].interventions.confirm_clock()
+    return json_answer({"trusted": trust.trusted, "reason": trust.reason})
+
+
+async def adopt_volume(request: web.Request) -> web.Response:
+    """A superadmin takes over the volume that is there now: a new disk, or one that was another box's."""
+    marker = await request.app[SITE].interventions.adopt_volume()
+    return json_answer({"volume": marker.uuid})
+
+
 async def storage(request: web.Request) -> web.Response:
     """What the recordings take, and whether the promised days will be kept."""
     city = city_of(request)

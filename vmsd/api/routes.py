@@ -60,6 +60,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/states", overview.states, CITY, VIEW),
     Route("GET", f"{API}/storage", overview.storage, CITY, VIEW),
     Route("GET", f"{API}/system", overview.system, PERSON),
+    Route("POST", f"{API}/system/clock/confirm", overview.confirm_clock, SITE_WIDE),
+    Route("POST", f"{API}/system/volume/adopt", overview.adopt_volume, SITE_WIDE),
     *(
         Route(method, path, handler, CITY if inside else PUBLIC, page=True, query=None)
         for method, path, handler, inside in PAGES

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vmsd.pages.render import Renderer
     from vmsd.services.accounts import Accounts
     from vmsd.services.cities import CityList
+    from vmsd.services.interventions import Interventions
     from vmsd.services.live_states import LiveStates
     from vmsd.services.open_city import OpenCity
     from vmsd.services.overview import Overview
@@ -38,6 +39,7 @@ class Site:
     stills: Stills
     prober: Prober
     overview: Overview
+    interventions: Interventions
     hls: HlsProxy
     renderer: Renderer
     open_city: Callable[[City], OpenCity]

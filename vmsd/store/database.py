@@ -126,11 +126,17 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(path: Path, *, ballast_bytes: int = 0) -> AsyncIterator[Database]:
-    """Open (creating and migrating as needed) the database at `path`."""
+async def open_database(path: Path, *, ballast_bytes: int = 0, checkpoints: bool = True) -> AsyncIterator[Database]:
+    """Open (creating and migrating as needed) the database at `path`.
+
+    A command that may run beside the daemon does not checkpoint: SQLite before 3.51.3 can corrupt a database
+    that two connections checkpoint at once, so the daemon alone does.
+    """
     async with AsyncExitStack() as stack:
         writer = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
         await _prepare_writer(writer)
+        if not checkpoints:
+            await writer.execute_fetchall("PRAGMA wal_autocheckpoint = 0")
         ballast = Ballast(path.with_name("ballast"), ballast_bytes)
         await asyncio.to_thread(ballast.fill)
         database = Database(path, writer, ballast)

@@ -128,15 +128,18 @@ def set_aside_if_corrupt(settings: Settings, now_ms: int) -> bool:
 
 
 @asynccontextmanager
-async def open_or_recover(settings: Settings, clock: Clock) -> AsyncIterator[Database]:
+async def open_or_recover(settings: Settings, clock: Clock, *, beside_daemon: bool = False) -> AsyncIterator[Database]:
     """Open the database; for a broken or missing one the newest good snapshot, else an empty one.
 
     What was recorded since comes back from the disk by itself: nothing on the volume is deleted by this.
+    Who may be running `beside_daemon` puts no other file in the place of one the daemon has open.
     """
     now_ms = clock.wall_ms()
-    await asyncio.to_thread(set_aside_if_corrupt, settings, now_ms)
+    if not beside_daemon:
+        await asyncio.to_thread(set_aside_if_corrupt, settings, now_ms)
     await asyncio.to_thread(restore_if_missing, settings, now_ms)
-    async with open_database(settings.database, ballast_bytes=settings.disk.ballast_bytes) as database:
+    ballast_bytes = settings.disk.ballast_bytes
+    async with open_database(settings.database, ballast_bytes=ballast_bytes, checkpoints=not beside_daemon) as database:
         yield database
 
 

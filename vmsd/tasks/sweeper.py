@@ -43,7 +43,7 @@ Key = tuple[int, int]
 
 class Sweeper:
     name: ClassVar[str] = "sweeper"
-    every_s: ClassVar[float] = 60.0
+    every_s: float
     deadline_s: ClassVar[float] = 300.0
 
     def __init__(
@@ -63,6 +63,7 @@ class Sweeper:
         self._index = index
         self._keeper = keeper
         self._rules = rules
+        self.every_s = rules.sweep_every_s
         self._clock = clock
         self._thread = DiskThread("sweeper")
         self._by_age: deque[tuple[float, int]] = deque()
