@@ -6,8 +6,8 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -21,50 +21,34 @@ from vmsd.api.routes import build_app
 from vmsd.api.server import Runner as WebRunner
 from vmsd.api.site import Site
 from vmsd.assets import mediamtx_dir, web_dir
-from vmsd.clock import Clock, SystemClock, rfc3339
+from vmsd.base import Base, Volume, breaker_of, open_base, open_volume, scanner_of, segment_parts
+from vmsd.clock import Clock, rfc3339
 from vmsd.config import Settings
 from vmsd.host.certificate import Subject, subject_of
-from vmsd.host.clocksync import read_kernel_clock
-from vmsd.host.keys import Keys, load_keys
 from vmsd.host.mdns import Announcer
-from vmsd.host.network import own_addresses
 from vmsd.host.reach import Address, lasting_addresses
 from vmsd.host.tls import ServedCertificate
-from vmsd.host.tree import Tree
 from vmsd.https import Addresses, Place, Tls, listen
 from vmsd.live.hls import HlsLimits, HlsProxy
 from vmsd.mediamtx.client import MediaMtxClient
 from vmsd.mediamtx.config import ConfigFile
 from vmsd.model.city import City
 from vmsd.pages.render import Renderer
-from vmsd.services.accounts import Accounts, SessionRules
-from vmsd.services.cameras import CityCameras
-from vmsd.services.cities import CityList
-from vmsd.services.clock_trust import Timekeeper
-from vmsd.services.desired import DesiredState, program
-from vmsd.services.index import RecordingIndex
+from vmsd.services.desired import program
 from vmsd.services.interventions import Interventions
 from vmsd.services.live_states import LiveStates
 from vmsd.services.open_city import OpenCity
 from vmsd.services.overview import Overview, Sources
-from vmsd.services.passwords import Passwords
 from vmsd.services.probe import Prober
 from vmsd.services.promise import Storage
 from vmsd.services.recordings import CityRecordings, SegmentIds
-from vmsd.services.segment_files import SegmentFiles
-from vmsd.services.sources import SourceRules
 from vmsd.services.stills import Stills
-from vmsd.services.storage import BreakerState, DiskWatch
 from vmsd.services.streams import Streams
-from vmsd.store.cameras import CameraRows, Cameras
-from vmsd.store.database import Database
 from vmsd.store.scope import Scope
 from vmsd.store.states import States
-from vmsd.store.system import System
 from vmsd.tasks.accountant import Accountant
-from vmsd.tasks.backup import Backup, open_or_recover
+from vmsd.tasks.backup import Backup
 from vmsd.tasks.base import Pulse, Runner, Task
-from vmsd.tasks.breaker import Breaker
 from vmsd.tasks.camera_health import CameraHealth
 from vmsd.tasks.certificate import CertificateFiles, CertificateTask
 from vmsd.tasks.clockwatch import ClockWatch
@@ -74,10 +58,8 @@ from vmsd.tasks.indexer import Indexer
 from vmsd.tasks.mdns import MdnsTask
 from vmsd.tasks.observer import Observer
 from vmsd.tasks.reconciler import Reconciler
-from vmsd.tasks.scanner import Scanner
 from vmsd.tasks.stills import StillsTask
 from vmsd.tasks.sweeper import Sweeper
-from vmsd.vendors.addresses import CameraNetworks
 from vmsd.video.fmp4 import Keyframe, keyframe_of_hls
 from vmsd.video.worker import Worker
 
@@ -86,113 +68,6 @@ log = structlog.get_logger()
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TEMPLATE = "mediamtx.yml.j2"
 WORKER_MODULE = "vmsd.video.worker_main"
-
-
-@dataclass(frozen=True)
-class Base:
-    """What both the daemon and the console's commands stand on."""
-
-    settings: Settings
-    clock: Clock
-    keys: Keys
-    database: Database
-    rows: CameraRows
-    desired: DesiredState
-
-    @property
-    def accounts(self) -> Accounts:
-        http = self.settings.http
-        rules = SessionRules(http.session_idle_s, http.session_absolute_s)
-        return Accounts(self.database, Passwords(), self.clock, rules)
-
-    @property
-    def cities(self) -> CityList:
-        return CityList(self.database, self.clock)
-
-    def cameras(self, city: City) -> CityCameras:
-        scope = Scope(self.database, city.id)
-        rules = SourceRules(camera_networks(self.settings), frozenset(self.settings.tunnels))
-        return CityCameras(Cameras(scope, self.rows), scope, rules, self.desired, self.clock)
-
-
-def camera_networks(settings: Settings) -> CameraNetworks:
-    return CameraNetworks(
-        allowed=settings.cameras.networks, own_ports=settings.own_ports, own_addresses=own_addresses()
-    )
-
-
-@asynccontextmanager
-async def open_base(
-    settings: Settings, clock: Clock | None = None, *, beside_daemon: bool = False
-) -> AsyncIterator[Base]:
-    """The store and the keys, opened; a missing or broken database is restored from the newest snapshot."""
-    clock = clock or SystemClock()
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = load_keys(settings.data_dir)
-    rows = CameraRows(keys.vault)
-    async with open_or_recover(settings, clock, beside_daemon=beside_daemon) as database:
-        yield Base(settings, clock, keys, database, rows, DesiredState(database, rows, settings, keys))
-
-
-@dataclass(frozen=True)
-class Volume:
-    """Everything that knows the recordings volume."""
-
-    watch: DiskWatch
-    keeper: Timekeeper
-    tree: Tree
-    files: SegmentFiles
-    index: RecordingIndex
-    system: System
-
-
-def open_volume(base: Base) -> Volume:
-    tree = Tree(base.settings.recordings_dir)
-    files = SegmentFiles(tree)
-    return Volume(
-        watch=DiskWatch(base.settings, base.clock),
-        keeper=Timekeeper(base.clock, read_kernel_clock),
-        tree=tree,
-        files=files,
-        index=RecordingIndex(files, base.clock),
-        system=System(base.database),
-    )
-
-
-async def look_at_disk(base: Base, volume: Volume | None = None) -> BreakerState:
-    """One look of the breaker outside the daemon; a volume that belongs to nobody yet is adopted."""
-    volume = volume or open_volume(base)
-    return await _breaker(base, volume, _tell_nobody).look()
-
-
-async def _tell_nobody(_is_open: bool) -> None:
-    """Outside the daemon the file alone says whether to record."""
-
-
-def _breaker(base: Base, volume: Volume, apply: Callable[[bool], Awaitable[None]]) -> Breaker:
-    return Breaker(
-        watch=volume.watch,
-        index=volume.index,
-        database=base.database,
-        rules=base.settings.disk,
-        clock=base.clock,
-        apply=apply,
-    )
-
-
-def scanner_of(base: Base, volume: Volume) -> Scanner:
-    return Scanner(**_segment_parts(base, volume))
-
-
-def _segment_parts(base: Base, volume: Volume) -> dict[str, Any]:
-    return {
-        "system": volume.system,
-        "files": volume.files,
-        "index": volume.index,
-        "watch": volume.watch,
-        "keeper": volume.keeper,
-        "clock": base.clock,
-    }
 
 
 class Daemon:
@@ -239,7 +114,7 @@ class Daemon:
         watch, index, system, rules = volume.watch, volume.index, volume.system, settings.disk
         return (
             ClockWatch(volume.keeper, base.database, clock),
-            _breaker(base, volume, self._apply_breaker),
+            breaker_of(base, volume, self._apply_breaker),
             Reconciler(
                 base.desired,
                 self.client,
@@ -257,7 +132,7 @@ class Daemon:
                 settings.cameras.stall_s,
             ),
             self.database_watch,
-            Indexer(**_segment_parts(base, volume)),
+            Indexer(**segment_parts(base, volume)),
             scanner_of(base, volume),
             Hasher(system, volume.tree, watch),
             Sweeper(

@@ -11,6 +11,7 @@ from typing import Any
 from vmsd import app
 from vmsd.api.camera_import import import_rows
 from vmsd.assets import mediamtx_dir
+from vmsd.base import Base, look_at_disk, open_base, open_volume, scanner_of
 from vmsd.clock import SystemClock
 from vmsd.config import Settings
 from vmsd.demo.plan import DemoCamera
@@ -27,13 +28,13 @@ from vmsd.tasks.scanner import rebuild
 
 async def render_mediamtx(settings: Settings, out: Path) -> int:
     """Write MediaMTX's file; it records only when the volume is there and has room. Returns the paths."""
-    async with app.open_base(settings, beside_daemon=True) as base:
+    async with open_base(settings, beside_daemon=True) as base:
         await _write_mediamtx(base, out)
         return len((await base.desired.plan()).desired.paths)
 
 
-async def _write_mediamtx(base: app.Base, out: Path) -> None:
-    state = await app.look_at_disk(base)
+async def _write_mediamtx(base: Base, out: Path) -> None:
+    state = await look_at_disk(base)
     base.desired.record_allowed = not state.open
     plan = await base.desired.plan()
     ConfigFile(out).write(render(mediamtx_dir() / app.TEMPLATE, plan.desired))
@@ -43,23 +44,23 @@ async def _write_mediamtx(base: app.Base, out: Path) -> None:
 async def add_person(settings: Settings, name: str, password: str, role: Role, city_id: str | None) -> None:
     if (role == Role.SUPERADMIN) != (city_id is None):
         raise BadSetting("a SUPERADMIN belongs to no city, everybody else to one: see --city")
-    async with app.open_base(settings, beside_daemon=True) as base:
+    async with open_base(settings, beside_daemon=True) as base:
         city = await base.cities.get(city_id) if city_id else None
         await base.accounts.add_person(name, password, role, city.id if city else None)
 
 
 async def reset_password(settings: Settings, name: str, password: str) -> None:
-    async with app.open_base(settings, beside_daemon=True) as base:
+    async with open_base(settings, beside_daemon=True) as base:
         await base.accounts.set_password(name, password)
 
 
 async def add_token(settings: Settings, person: str, name: str, days: int) -> str:
-    async with app.open_base(settings, beside_daemon=True) as base:
+    async with open_base(settings, beside_daemon=True) as base:
         return await base.accounts.add_token(await base.accounts.get(person), name, days)
 
 
 async def add_city(settings: Settings, name: str, plan: Plan) -> str:
-    async with app.open_base(settings, beside_daemon=True) as base:
+    async with open_base(settings, beside_daemon=True) as base:
         return (await base.cities.add(name=name, plan=plan)).public_id
 
 
@@ -75,19 +76,19 @@ async def import_cameras(
     settings: Settings, city_id: str, rows: Sequence[dict[str, Any]], *, dry_run: bool, as_text: bool
 ) -> list[dict[str, Any]]:
     """One result per row, with its errors; the rows that are fine are added unless `dry_run`."""
-    async with app.open_base(settings, beside_daemon=True) as base:
+    async with open_base(settings, beside_daemon=True) as base:
         cameras = base.cameras(await base.cities.get(city_id))
         return await import_rows(cameras, rows, base.clock, dry_run=dry_run, as_text=as_text)
 
 
 async def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> int:
     """Make the index again from the files; the daemon must not be running. Returns the files taken up."""
-    async with app.open_base(settings) as base:
-        volume = app.open_volume(base)
-        await app.look_at_disk(base, volume)
+    async with open_base(settings) as base:
+        volume = open_volume(base)
+        await look_at_disk(base, volume)
         if not volume.watch.volume.ok:
             raise BadSetting(f"the recordings volume is {volume.watch.volume.condition}")
-        return await rebuild(app.scanner_of(base, volume), volume.index, progress)
+        return await rebuild(scanner_of(base, volume), volume.index, progress)
 
 
 async def run_demo(data: Path, *, port: int, count: int) -> None:
@@ -95,7 +96,7 @@ async def run_demo(data: Path, *, port: int, count: int) -> None:
     clock = SystemClock()
 
     async def seed(settings: Settings, running: list[tuple[DemoCamera, dict[str, Any]]]) -> Seeded:
-        async with app.open_base(settings) as base:
+        async with open_base(settings) as base:
             seeded = await seed_site(base.accounts, base.cities, base.cameras, running, data / "people.json")
             await _write_mediamtx(base, settings.mediamtx_file)
             return seeded

@@ -1,0 +1,141 @@
+"""What the daemon and the console's commands both stand on: the store, the keys, and the recordings volume."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from vmsd.clock import Clock, SystemClock
+from vmsd.config import Settings
+from vmsd.host.clocksync import read_kernel_clock
+from vmsd.host.keys import Keys, load_keys
+from vmsd.host.network import own_addresses
+from vmsd.host.tree import Tree
+from vmsd.model.city import City
+from vmsd.services.accounts import Accounts, SessionRules
+from vmsd.services.cameras import CityCameras
+from vmsd.services.cities import CityList
+from vmsd.services.clock_trust import Timekeeper
+from vmsd.services.desired import DesiredState
+from vmsd.services.index import RecordingIndex
+from vmsd.services.passwords import Passwords
+from vmsd.services.segment_files import SegmentFiles
+from vmsd.services.sources import SourceRules
+from vmsd.services.storage import BreakerState, DiskWatch
+from vmsd.store.cameras import CameraRows, Cameras
+from vmsd.store.database import Database
+from vmsd.store.scope import Scope
+from vmsd.store.system import System
+from vmsd.tasks.backup import open_or_recover
+from vmsd.tasks.breaker import Breaker
+from vmsd.tasks.scanner import Scanner
+from vmsd.vendors.addresses import CameraNetworks
+
+
+@dataclass(frozen=True)
+class Base:
+    """What both the daemon and the console's commands stand on."""
+
+    settings: Settings
+    clock: Clock
+    keys: Keys
+    database: Database
+    rows: CameraRows
+    desired: DesiredState
+
+    @property
+    def accounts(self) -> Accounts:
+        http = self.settings.http
+        rules = SessionRules(http.session_idle_s, http.session_absolute_s)
+        return Accounts(self.database, Passwords(), self.clock, rules)
+
+    @property
+    def cities(self) -> CityList:
+        return CityList(self.database, self.clock)
+
+    def cameras(self, city: City) -> CityCameras:
+        scope = Scope(self.database, city.id)
+        rules = SourceRules(camera_networks(self.settings), frozenset(self.settings.tunnels))
+        return CityCameras(Cameras(scope, self.rows), scope, rules, self.desired, self.clock)
+
+
+def camera_networks(settings: Settings) -> CameraNetworks:
+    return CameraNetworks(
+        allowed=settings.cameras.networks, own_ports=settings.own_ports, own_addresses=own_addresses()
+    )
+
+
+@asynccontextmanager
+async def open_base(
+    settings: Settings, clock: Clock | None = None, *, beside_daemon: bool = False
+) -> AsyncIterator[Base]:
+    """The store and the keys, opened; a missing or broken database is restored from the newest snapshot."""
+    clock = clock or SystemClock()
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = load_keys(settings.data_dir)
+    rows = CameraRows(keys.vault)
+    async with open_or_recover(settings, clock, beside_daemon=beside_daemon) as database:
+        yield Base(settings, clock, keys, database, rows, DesiredState(database, rows, settings, keys))
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Everything that knows the recordings volume."""
+
+    watch: DiskWatch
+    keeper: Timekeeper
+    tree: Tree
+    files: SegmentFiles
+    index: RecordingIndex
+    system: System
+
+
+def open_volume(base: Base) -> Volume:
+    tree = Tree(base.settings.recordings_dir)
+    files = SegmentFiles(tree)
+    return Volume(
+        watch=DiskWatch(base.settings, base.clock),
+        keeper=Timekeeper(base.clock, read_kernel_clock),
+        tree=tree,
+        files=files,
+        index=RecordingIndex(files, base.clock),
+        system=System(base.database),
+    )
+
+
+async def look_at_disk(base: Base, volume: Volume | None = None) -> BreakerState:
+    """One look of the breaker outside the daemon; a volume that belongs to nobody yet is adopted."""
+    volume = volume or open_volume(base)
+    return await breaker_of(base, volume, _tell_nobody).look()
+
+
+async def _tell_nobody(_is_open: bool) -> None:
+    """Outside the daemon the file alone says whether to record."""
+
+
+def breaker_of(base: Base, volume: Volume, apply: Callable[[bool], Awaitable[None]]) -> Breaker:
+    return Breaker(
+        watch=volume.watch,
+        index=volume.index,
+        database=base.database,
+        rules=base.settings.disk,
+        clock=base.clock,
+        apply=apply,
+    )
+
+
+def scanner_of(base: Base, volume: Volume) -> Scanner:
+    return Scanner(**segment_parts(base, volume))
+
+
+def segment_parts(base: Base, volume: Volume) -> dict[str, Any]:
+    return {
+        "system": volume.system,
+        "files": volume.files,
+        "index": volume.index,
+        "watch": volume.watch,
+        "keeper": volume.keeper,
+        "clock": base.clock,
+    }
