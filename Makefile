@@ -6,7 +6,7 @@ DEMO_ARGS ?=
 
 BIN := .venv/bin
 SETUP := @cd packaging && exec $(PYTHON) -m setup
-PYTEST := $(BIN)/python -m pytest -q -n 6 --durations 10 --ignore tests/bench
+PYTEST := $(BIN)/python -m pytest -q -n 6 --dist worksteal --durations 10 --ignore tests/bench
 NO_COLOUR := $(if $(CI),--color=no)
 
 .DEFAULT_GOAL := help

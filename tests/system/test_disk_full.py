@@ -18,7 +18,7 @@ VOLUME_MIB = 48
 
 @needs_root
 async def test_a_rogue_filler_stops_recording_before_the_disk_is_full_and_live_goes_on(tmp_path: Path) -> None:
-    rules = {"breaker_used": 0.8, "breaker_closes_used": 0.7, "sweep_used": 0.99}
+    rules = {"breaker_used": 0.8, "breaker_closes_used": 0.7, "sweep_used": 0.99, "sweep_every_s": 3600}
     with tmpfs(tmp_path / "recordings", f"{VOLUME_MIB}m") as volume:
         async with Site(tmp_path, disk=rules) as site:
             cameras = [await site.camera(f"Câmera {number}") for number in range(2)]
