@@ -66,6 +66,7 @@ def parameters(sql: str) -> dict[str, object]:
         "lon": 1.0,
         "recording_enabled": 1,
         "audio": 1,
+        "group_id": 2,
         "limit": 100,
         "after": -1,
         "after_us": -1,
@@ -90,7 +91,12 @@ async def seeded(tmp_path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     for city in (1, 2):
         whose = "mine" if city == 1 else OTHERS
-        connection.execute("INSERT INTO city VALUES (?, ?, ?, 'active', 'basic', 0)", (city, f"city-{city}", whose))
+        connection.execute("INSERT INTO city VALUES (?, ?, ?, 'active', 'basic', 0, 0)", (city, f"city-{city}", whose))
+        connection.execute(
+            "INSERT INTO person (id, public_id, city_id, name, role, password_hash, created_ms) "
+            "VALUES (?, ?, ?, ?, 'USER', '', 0)",
+            (city, f"person-{city}", city, f"person {city}"),
+        )
         for table in ("camera", *sorted(tenant_tables(connection) - {"camera", "camera_day", "person", "session"})):
             insert_one(connection, table, city, whose)
     yield connection
@@ -105,7 +111,7 @@ def insert_one(connection: sqlite3.Connection, table: str, city: int, whose: str
     for _, name, kind, not_null, _, place_in_key in columns:
         if name == "public_id":
             values[name] = f"{table}-{city}"
-        elif name == "city_id" or (place_in_key and not keyed):
+        elif name in {"city_id", "person_id"} or (place_in_key and not keyed):
             values[name] = city
         elif name in {"protocol", "start_us"}:
             values[name] = {"protocol": "rtsp", "start_us": 1000}[name]

@@ -55,6 +55,7 @@ class Camera:
     retention_days: int | None
     location: Location | None
     audio: bool
+    group_id: int | None
     group: str
     created_ms: int
     changed_ms: int

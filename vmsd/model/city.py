@@ -20,6 +20,7 @@ class City:
     status: CityStatus
     plan: Plan
     created_ms: int
+    changed_ms: int
 
     @property
     def retention_days(self) -> int:

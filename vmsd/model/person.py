@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal
 
+from vmsd.model.audit import Who
 from vmsd.model.city import City
+
+Status = Literal["active", "disabled"]
 
 
 class Role(StrEnum):
@@ -13,9 +19,14 @@ class Role(StrEnum):
     GESTOR = "GESTOR"
     USER = "USER"
 
+    def reaches(self, least: Role) -> bool:
+        """Whether this role may do what needs at least the other."""
+        order = (Role.USER, Role.GESTOR, Role.SUPERADMIN)
+        return order.index(self) >= order.index(least)
+
 
 class Verb(StrEnum):
-    """What can be done with a camera or a city."""
+    """What can be done with a camera. MANAGE is what and how long it records, CONFIGURE what it is."""
 
     VIEW = "view"
     REPLAY = "replay"
@@ -25,23 +36,64 @@ class Verb(StrEnum):
     CONFIGURE = "configure"
 
 
-ROLE_VERBS: dict[Role, frozenset[Verb]] = {
-    Role.SUPERADMIN: frozenset(Verb),
-    Role.GESTOR: frozenset(Verb),
-    Role.USER: frozenset({Verb.VIEW, Verb.REPLAY}),
-}
+ALL_VERBS = frozenset(Verb)
+GUARD_VERBS = frozenset({Verb.VIEW, Verb.REPLAY})
+"""What somebody may do with cameras of whom nothing else was said."""
+EVERY_CAMERA = "*"
+"""Where a group is named: all cameras of the city, those without a group too."""
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Verbs on every camera of a city, and more verbs on the cameras of some of its groups, by their number."""
+
+    everywhere: frozenset[Verb] = frozenset()
+    groups: Mapping[int, frozenset[Verb]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def on(self, group_id: int | None) -> frozenset[Verb]:
+        """On a camera of this group, or of none."""
+        more = frozenset[Verb]() if group_id is None else self.groups.get(group_id, frozenset())
+        return self.everywhere | more
+
+    @property
+    def anywhere(self) -> frozenset[Verb]:
+        return self.everywhere.union(*self.groups.values())
+
+    def groups_with(self, verbs: Collection[Verb]) -> frozenset[int] | None:
+        """The groups where at least one of the verbs may be done; None for every camera."""
+        if not self.everywhere.isdisjoint(verbs):
+            return None
+        return frozenset(group for group, held in self.groups.items() if not held.isdisjoint(verbs))
+
+    def limited_to(self, scope: frozenset[Verb]) -> Rights:
+        return Rights(self.everywhere & scope, {group: verbs & scope for group, verbs in self.groups.items()})
+
+
+ALL_RIGHTS = Rights(ALL_VERBS)
 
 
 @dataclass(frozen=True)
 class Person:
-    """An account; `city_id` is None for a superadmin, who belongs to no city."""
+    """An account; `city_id` is None for a superadmin, who belongs to no city.
+
+    `secret_until_ms` is when the password stops counting (None: never), `totp` the sealed second factor.
+    """
 
     id: int
     public_id: str
     city_id: int | None
     name: str
     role: Role
-    password_hash: str
+    password_hash: str = field(repr=False)
+    status: Status = "active"
+    rights: Rights = Rights()
+    must_change: bool = False
+    secret_until_ms: int | None = None
+    totp: bytes | None = field(default=None, repr=False)
+    totp_step: int = 0
+    created_ms: int = 0
+    changed_ms: int = 0
+    last_login_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,11 +101,15 @@ class Caller:
     """The person behind one request and how they proved it."""
 
     person: Person
-    means: str
-    """`session`, `token` or `viewing`."""
+    means: Literal["session", "token", "viewing"]
+    address: str = ""
     session_hash: bytes | None = None
     token_hash: bytes | None = None
     """Of the API token they proved it with."""
+    scope: frozenset[Verb] = ALL_VERBS
+    """The most an API token may do, whatever its owner may."""
+    proved_ms: int = 0
+    """When the session's owner last gave their password, on the wall clock."""
     shown_city_id: int | None = None
     """The city a superadmin's pages show."""
     camera_id: int | None = None
@@ -78,5 +134,15 @@ class Caller:
         return self.city.name if self.city else None
 
     @property
+    def rights(self) -> Rights:
+        return self.person.rights.limited_to(self.scope)
+
+    @property
     def verbs(self) -> frozenset[Verb]:
-        return ROLE_VERBS[self.person.role]
+        """Those that may be done with at least one camera."""
+        return self.rights.anywhere
+
+    @property
+    def who(self) -> Who:
+        """The caller, as the audit log names them."""
+        return Who(self.person.public_id, self.person.name, self.person.role, self.address or None)

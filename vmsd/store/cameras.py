@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from typing import Protocol as Interface
@@ -16,28 +16,30 @@ from vmsd.store.statements import CitySql
 
 COLUMNS = """city_id, id, public_id, name, protocol, vendor, host, channel, subtype, username,
     secret, tunnel, tunnel_target, recording_enabled, recording_since_ms, retention_days, lat, lon,
-    audio, group_name, created_ms, changed_ms"""
+    audio, group_id, created_ms, changed_ms"""
+SELECT = f"""SELECT {COLUMNS}, (
+        SELECT camera_group.name FROM camera_group
+        WHERE camera_group.city_id = :city_id AND camera_group.id = camera.group_id
+    ) AS group_name FROM camera WHERE camera.city_id = :city_id"""
 
 LIST = CitySql(
-    f"SELECT {COLUMNS} FROM camera WHERE city_id = :city_id AND removed_ms IS NULL AND id > :after "
-    "ORDER BY id LIMIT :limit"
+    f"""{SELECT} AND removed_ms IS NULL AND id > :after
+    AND (:groups IS NULL OR group_id IN (SELECT value FROM json_each(:groups))) ORDER BY id LIMIT :limit"""
 )
-BY_PUBLIC_ID = CitySql(
-    f"SELECT {COLUMNS} FROM camera WHERE city_id = :city_id AND public_id = :public_id AND removed_ms IS NULL"
-)
-WITH_REMOVED = CitySql(f"SELECT {COLUMNS} FROM camera WHERE city_id = :city_id AND public_id = :public_id")
+BY_PUBLIC_ID = CitySql(f"{SELECT} AND public_id = :public_id AND removed_ms IS NULL")
+WITH_REMOVED = CitySql(f"{SELECT} AND public_id = :public_id")
 NEXT_ID = CitySql("SELECT coalesce(max(id), 0) + 1 AS id FROM camera WHERE city_id = :city_id")
 INSERT = CitySql(
     f"""INSERT INTO camera ({COLUMNS}) VALUES (:city_id, :id, :public_id, :name, :protocol, :vendor, :host, :channel,
     :subtype, :username, :secret, :tunnel, :tunnel_target,
-    :recording_enabled, :recording_since_ms, :retention_days, :lat, :lon, :audio, :group_name, :created_ms,
+    :recording_enabled, :recording_since_ms, :retention_days, :lat, :lon, :audio, :group_id, :created_ms,
     :changed_ms)"""
 )
 UPDATE = CitySql(
     """UPDATE camera SET name = :name, protocol = :protocol, vendor = :vendor, host = :host, channel = :channel,
     subtype = :subtype, username = :username, secret = :secret, tunnel = :tunnel, tunnel_target = :tunnel_target,
     recording_enabled = :recording_enabled, recording_since_ms = :recording_since_ms,
-    retention_days = :retention_days, lat = :lat, lon = :lon, audio = :audio, group_name = :group_name,
+    retention_days = :retention_days, lat = :lat, lon = :lon, audio = :audio, group_id = :group_id,
     changed_ms = :changed_ms
     WHERE city_id = :city_id AND id = :id AND removed_ms IS NULL AND changed_ms = :seen_ms"""
 )
@@ -89,7 +91,8 @@ class CameraRows:
             retention_days=row["retention_days"],
             location=None if row["lat"] is None else Location(row["lat"], row["lon"]),
             audio=bool(row["audio"]),
-            group=row["group_name"],
+            group_id=row["group_id"],
+            group=row["group_name"] or "",
             created_ms=row["created_ms"],
             changed_ms=row["changed_ms"],
         )
@@ -114,7 +117,7 @@ class CameraRows:
             "lat": camera.location and camera.location.lat,
             "lon": camera.location and camera.location.lon,
             "audio": int(camera.audio),
-            "group_name": camera.group,
+            "group_id": camera.group_id,
             "created_ms": camera.created_ms,
             "changed_ms": camera.changed_ms,
         }
@@ -144,8 +147,12 @@ class Cameras:
         self._scope = scope
         self._rows = rows
 
-    async def list(self, *, after: int = 0, limit: int = 10_000) -> Sequence[Camera]:
-        rows = await self._scope.fetch(LIST, after=after, limit=limit)
+    async def list(
+        self, *, after: int = 0, limit: int = 10_000, groups: Collection[int] | None = None
+    ) -> Sequence[Camera]:
+        """In the order they were added; only those in `groups`, unless that is None."""
+        wanted = None if groups is None else json.dumps(sorted(groups))
+        rows = await self._scope.fetch(LIST, after=after, limit=limit, groups=wanted)
         return [self._rows.camera(row) for row in rows]
 
     async def get(self, public_id: str, *, removed_too: bool = False) -> Camera:

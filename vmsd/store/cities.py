@@ -10,21 +10,24 @@ from vmsd.model.city import City, CityStatus, Plan
 from vmsd.store.database import Database, Row, Transaction
 from vmsd.store.statements import SystemSql
 
-LIST = SystemSql(
-    "SELECT id, public_id, name, status, plan, created_ms FROM city WHERE id > :after ORDER BY id LIMIT :limit"
-)
-BY_PUBLIC_ID = SystemSql("SELECT id, public_id, name, status, plan, created_ms FROM city WHERE public_id = :public_id")
-BY_ID = SystemSql("SELECT id, public_id, name, status, plan, created_ms FROM city WHERE id = :id")
+COLUMNS = "id, public_id, name, status, plan, created_ms, changed_ms"
+LIST = SystemSql(f"SELECT {COLUMNS} FROM city WHERE id > :after ORDER BY id LIMIT :limit")
+BY_PUBLIC_ID = SystemSql(f"SELECT {COLUMNS} FROM city WHERE public_id = :public_id")
+BY_ID = SystemSql(f"SELECT {COLUMNS} FROM city WHERE id = :id")
 INSERT = SystemSql(
-    """INSERT INTO city (public_id, name, status, plan, created_ms)
-    VALUES (:public_id, :name, :status, :plan, :created_ms)
-    RETURNING id, public_id, name, status, plan, created_ms"""
+    f"""INSERT INTO city (public_id, name, status, plan, created_ms, changed_ms)
+    VALUES (:public_id, :name, :status, :plan, :created_ms, :created_ms)
+    RETURNING {COLUMNS}"""
 )
-UPDATE = SystemSql("UPDATE city SET name = :name, status = :status, plan = :plan WHERE id = :id")
+UPDATE = SystemSql(
+    """UPDATE city SET name = :name, status = :status, plan = :plan, changed_ms = max(changed_ms + 1, :now_ms)
+    WHERE id = :id AND changed_ms = :seen_ms"""
+)
 USED = SystemSql(
     """SELECT EXISTS (SELECT 1 FROM camera WHERE city_id = :id)
     OR EXISTS (SELECT 1 FROM person WHERE city_id = :id) AS used"""
 )
+DROP_GROUPS = SystemSql("DELETE FROM camera_group WHERE city_id = :id")
 SHOWN_NO_MORE = SystemSql("UPDATE session SET city_id = NULL WHERE city_id = :id")
 DELETE = SystemSql("DELETE FROM city WHERE id = :id")
 
@@ -73,10 +76,20 @@ class Cities:
         (row,) = await transaction.fetch(INSERT, params)
         return city_of(row)
 
-    async def change(self, transaction: Transaction, city: City) -> None:
-        params = {"id": city.id, "name": city.name, "status": city.status, "plan": city.plan}
+    async def change(self, transaction: Transaction, city: City, now_ms: int) -> City:
+        """Write what was made from the city as it was at its `changed_ms`; `Conflict` when it is so no more."""
+        params = {
+            "id": city.id,
+            "name": city.name,
+            "status": city.status,
+            "plan": city.plan,
+            "seen_ms": city.changed_ms,
+            "now_ms": now_ms,
+        }
         if await transaction.execute(UPDATE, params) == 0:
-            raise NotFound("there is no such city")
+            raise Conflict("somebody else has just changed this city; look at it again")
+        (row,) = await transaction.fetch(BY_ID, {"id": city.id})
+        return city_of(row)
 
     async def remove(self, transaction: Transaction, city: City) -> None:
         """Raises `Conflict` while cameras (removed ones too: they have recordings) or people belong to it."""
@@ -84,8 +97,9 @@ class Cities:
         if row["used"]:
             raise Conflict("the city still has cameras, recordings or people")
         await transaction.execute(SHOWN_NO_MORE, {"id": city.id})
+        await transaction.execute(DROP_GROUPS, {"id": city.id})
         await transaction.execute(DELETE, {"id": city.id})
 
 
 def city_of(row: Row) -> City:
-    return City(**{key: row[key] for key in ("id", "public_id", "name", "status", "plan", "created_ms")})
+    return City(**{key: row[key] for key in ("id", "public_id", "name", "status", "plan", "created_ms", "changed_ms")})

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from vmsd.store.database import Database
+from vmsd.store.database import Database, Transaction
 from vmsd.store.statements import SystemSql
 
 GET = SystemSql("SELECT value FROM meta WHERE key = :key")
 SET = SystemSql(
     "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
+
+
+async def put(transaction: Transaction, key: str, value: str) -> None:
+    """Keep a fact that becomes true with the rest of the transaction."""
+    await transaction.execute(SET, {"key": key, "value": value})
 
 
 class Meta:
@@ -23,4 +28,4 @@ class Meta:
 
     async def set(self, key: str, value: str) -> None:
         async with self._database.write() as transaction:
-            await transaction.execute(SET, {"key": key, "value": value})
+            await put(transaction, key, value)

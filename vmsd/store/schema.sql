@@ -1,5 +1,21 @@
 -- What the migrations add up to: made by `python -m tests.store.schema_dump`, kept true by a test.
 
+CREATE TABLE api_token (
+    id INTEGER PRIMARY KEY,
+    public_id TEXT NOT NULL UNIQUE,
+    person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    token_hash BLOB NOT NULL UNIQUE,
+    previous_hash BLOB UNIQUE,
+    previous_until_ms INTEGER,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    last_used_ms INTEGER,
+    CHECK ((previous_hash IS NULL) = (previous_until_ms IS NULL))
+) STRICT;
+
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
     version INTEGER NOT NULL,
@@ -49,10 +65,9 @@ CREATE TABLE camera (
     lat REAL,
     lon REAL,
     audio INTEGER NOT NULL CHECK (audio IN (0, 1)),
-    group_name TEXT NOT NULL,
     created_ms INTEGER NOT NULL,
     changed_ms INTEGER NOT NULL,
-    removed_ms INTEGER,
+    removed_ms INTEGER, group_id INTEGER,
     PRIMARY KEY (city_id, id),
     CHECK ((lat IS NULL) = (lon IS NULL))
 ) STRICT, WITHOUT ROWID;
@@ -68,6 +83,17 @@ CREATE TABLE camera_day (
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE camera_group (
+    city_id INTEGER NOT NULL REFERENCES city (id),
+    id INTEGER NOT NULL CHECK (id > 0),
+    public_id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    PRIMARY KEY (city_id, id),
+    UNIQUE (city_id, name)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE city (
     id INTEGER PRIMARY KEY,
     public_id TEXT NOT NULL UNIQUE,
@@ -75,6 +101,14 @@ CREATE TABLE city (
     status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
     plan TEXT NOT NULL CHECK (plan IN ('basic', 'pro', 'premium')),
     created_ms INTEGER NOT NULL
+, changed_ms INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE TABLE idempotency (
+    person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+    key_hash BLOB NOT NULL CHECK (length(key_hash) = 32),
+    created_ms INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (person_id, key_hash)
 ) STRICT;
 
 CREATE TABLE meta (
@@ -89,9 +123,18 @@ CREATE TABLE person (
     name TEXT NOT NULL UNIQUE COLLATE NOCASE,
     role TEXT NOT NULL CHECK (role IN ('SUPERADMIN', 'GESTOR', 'USER')),
     password_hash TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL, status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'disabled')), changed_ms INTEGER NOT NULL DEFAULT 0, must_change INTEGER NOT NULL DEFAULT 0 CHECK (must_change IN (0, 1)), secret_until_ms INTEGER, totp BLOB, totp_step INTEGER NOT NULL DEFAULT 0, last_login_ms INTEGER,
     CHECK ((role = 'SUPERADMIN') = (city_id IS NULL))
 ) STRICT;
+
+CREATE TABLE person_right (
+    city_id INTEGER NOT NULL,
+    person_id INTEGER NOT NULL,
+    group_id INTEGER NOT NULL,
+    verbs TEXT NOT NULL,
+    PRIMARY KEY (city_id, person_id, group_id),
+    FOREIGN KEY (city_id, person_id) REFERENCES person (city_id, id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE purge (
     city_id INTEGER NOT NULL,
@@ -104,6 +147,12 @@ CREATE TABLE purge (
     reason TEXT NOT NULL,
     PRIMARY KEY (city_id, camera_id, start_us, purged_ms),
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE recovery_code (
+    person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+    code_hash BLOB NOT NULL CHECK (length(code_hash) = 32),
+    PRIMARY KEY (person_id, code_hash)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE segment (
@@ -127,7 +176,7 @@ CREATE TABLE session (
     city_id INTEGER REFERENCES city (id),
     created_ms INTEGER NOT NULL,
     seen_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+, proved_ms INTEGER NOT NULL DEFAULT 0, public_id TEXT NOT NULL DEFAULT '', address TEXT NOT NULL DEFAULT '') STRICT, WITHOUT ROWID;
 
 CREATE TABLE state_change (
     city_id INTEGER NOT NULL,
@@ -139,13 +188,7 @@ CREATE TABLE state_change (
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE token (
-    token_hash BLOB PRIMARY KEY,
-    person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
-    name TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    expires_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+CREATE INDEX api_token_person ON api_token (person_id);
 
 CREATE INDEX audit_city ON audit (city_id);
 
@@ -175,6 +218,10 @@ CREATE TRIGGER audit_head_never_replaced BEFORE INSERT ON audit_head
 WHEN EXISTS (SELECT 1 FROM audit_head WHERE seq = new.seq) BEGIN
     SELECT RAISE(ABORT, 'the signed heads are only ever added to');
 END;
+
+CREATE INDEX idempotency_age ON idempotency (created_ms);
+
+CREATE UNIQUE INDEX person_city ON person (city_id, id);
 
 CREATE INDEX segment_unhashed ON segment (city_id, camera_id, start_us) WHERE state = 1 AND sha256 IS NULL;
 
@@ -206,3 +253,5 @@ CREATE TRIGGER segment_grown AFTER UPDATE OF bytes, duration_ms ON segment BEGIN
         duration_ms = duration_ms + new.duration_ms - old.duration_ms
     WHERE city_id = new.city_id AND camera_id = new.camera_id AND day = new.start_us / 86400000000;
 END;
+
+CREATE INDEX session_person ON session (person_id);

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vmsd.model.audit import Action, Entry, Subject
 from vmsd.model.city import PLAN_DAYS, Plan
 from vmsd.model.segment import PROTECTED, PurgeReason, Segment, SegmentFlag, SegmentState
-from vmsd.store.database import Database, Row
+from vmsd.store.database import Database, Row, Transaction
+from vmsd.store.dropped import about_to_go
 from vmsd.store.segments import COLUMNS, segment_of
 from vmsd.store.statements import SystemSql
 
@@ -81,15 +83,15 @@ DAYS = SystemSql(
 CITY_ID = SystemSql("SELECT id FROM city WHERE public_id = :public_id")
 HAS_CAMERA = SystemSql("SELECT id FROM camera WHERE public_id = :public_id")
 ADD_CITY = SystemSql(
-    """INSERT INTO city (public_id, name, status, plan, created_ms)
-    VALUES (:public_id, :name, 'active', :plan, :now_ms) RETURNING id"""
+    """INSERT INTO city (public_id, name, status, plan, created_ms, changed_ms)
+    VALUES (:public_id, :name, 'active', :plan, :now_ms, :now_ms) RETURNING id"""
 )
 ADD_CAMERA = SystemSql(
     """INSERT INTO camera (city_id, id, public_id, name, protocol, vendor, host, channel, subtype, username,
     secret, tunnel, tunnel_target, recording_enabled, recording_since_ms, retention_days, lat, lon, audio,
-    group_name, created_ms, changed_ms)
+    created_ms, changed_ms)
     SELECT :city_id, (SELECT coalesce(max(id), 0) + 1 FROM camera WHERE city_id = :city_id), :public_id,
-    :name, 'rtsp', '', '', 1, 0, '', NULL, '', '', 0, :now_ms, NULL, NULL, NULL, 0, '', :now_ms, :now_ms"""
+    :name, 'rtsp', '', '', 1, 0, '', NULL, '', '', 0, :now_ms, NULL, NULL, NULL, 0, :now_ms, :now_ms"""
 )
 
 
@@ -131,9 +133,14 @@ class CameraDays:
     yesterday_bytes: int
 
 
+Note = Callable[[Transaction, Entry, int], Awaitable[None]]
+"""Appends to the audit log, in a transaction and at a time."""
+
+
 class System:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, note: Note) -> None:
         self._database = database
+        self._note = note
 
     async def folders(self) -> Sequence[CameraFolder]:
         return [_folder(row) for row in await self._database.read(FOLDERS)]
@@ -211,6 +218,8 @@ class System:
     ) -> None:
         params = [{**row, "now_ms": now_ms, "reason": reason, "garbage": int(garbage)} for row in rows]
         async with self._database.write() as transaction:
+            for entry in await about_to_go(transaction, params, reason, garbage=garbage):
+                await self._note(transaction, entry, now_ms)
             await transaction.execute_many(NOTE_PURGE, params)
             await transaction.execute_many(DROP, params)
 
@@ -239,9 +248,15 @@ class System:
             if not rows:
                 new = {"public_id": city, "name": f"Recuperada {city[:8]}", "plan": plan, "now_ms": now_ms}
                 rows = await transaction.fetch(ADD_CITY, new)
+                await self._note(transaction, _recovered(Action.CITY_ADDED, rows[0]["id"], "city", city), now_ms)
             params = {"city_id": rows[0]["id"], "public_id": camera, "name": f"Câmera {camera[:8]}"}
             await transaction.execute(ADD_CAMERA, {**params, "now_ms": now_ms})
+            await self._note(transaction, _recovered(Action.CAMERA_ADDED, rows[0]["id"], "camera", camera), now_ms)
             return True
+
+
+def _recovered(action: Action, city_id: int, kind: str, public_id: str) -> Entry:
+    return Entry(action, city_id=city_id, subject=Subject(kind, public_id), facts={"recovered": True})
 
 
 def _folder(row: Row) -> CameraFolder:
