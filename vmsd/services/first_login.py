@@ -1,0 +1,170 @@
+"""How the first person gets into a box that has nobody: a secret made at its first start, good for one login.
+
+Whoever reads it must choose a password with it. It stands on the console once, and in a file that only the box's
+administrator can read and that goes once it is of no more use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+
+from vmsd.clock import Clock, rfc3339
+from vmsd.model.audit import Action, Who
+from vmsd.model.person import Person, Role
+from vmsd.services import person_audit
+from vmsd.services.audit import AuditLog
+from vmsd.services.passwords import Passwords
+from vmsd.store.database import Database
+from vmsd.store.people import People
+from vmsd.store.sessions import Sessions
+
+log = structlog.get_logger()
+
+FILE = "first-login.txt"
+NAME = "admin"
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Without what is taken for something else when it is read out, or copied from a screen: i, l, o, 0, 1."""
+GROUPS, GROUP_CHARS = 5, 4
+"""20 characters of 31: 99 bits."""
+VALID_H = 72
+PRIVATE = 0o600
+_SAID_BEFORE = "password: "
+
+
+@dataclass(frozen=True)
+class FirstSecret:
+    name: str
+    secret: str = field(repr=False)
+    until_ms: int
+    file: Path
+
+    @property
+    def text(self) -> str:
+        """For the console, and for the file."""
+        lines = (
+            "vmsd has nobody who may log in yet. For the first login, once:",
+            f"  name:     {self.name}",
+            f"  {_SAID_BEFORE}{self.secret}",
+            f"It counts until {rfc3339(self.until_ms)}, and a password of your own is asked for at once.",
+            "Once it is used or expired without that, the next start of vmsd makes another.",
+            f"It also stands in {self.file}.",
+        )
+        return "".join(f"{line}\n" for line in lines)
+
+
+class FirstLogin:
+    def __init__(self, database: Database, passwords: Passwords, audit: AuditLog, clock: Clock, data_dir: Path) -> None:
+        self._database = database
+        self._audit = audit
+        self._people = People(database)
+        self._sessions = Sessions(database)
+        self._passwords = passwords
+        self._clock = clock
+        self._file = data_dir / FILE
+
+    async def prepare(self) -> FirstSecret | None:
+        """At every start: a new secret where nobody could get in without one, else None.
+
+        That is so when there is nobody at all, and when there is only the one such a secret was made for, and it
+        has been used or has expired without another password chosen, or nobody can read it any more.
+        """
+        people = await self._people.list(None)
+        if not people:
+            return await self._make(None)
+        waiting = [person for person in people if person.secret_until_ms is not None]
+        if not waiting:
+            await self.forget()
+        elif len(people) == 1 and not await self._still_good(waiting[0]):
+            return await self._make(waiting[0])
+        return None
+
+    async def forget(self) -> None:
+        """Somebody has a password of their own now."""
+        with suppress(FileNotFoundError):
+            await asyncio.to_thread(self._file.unlink)
+            log.info("first_login.over")
+
+    async def _still_good(self, person: Person) -> bool:
+        """Also false for a file of another database than this one: a restored one, for example."""
+        if (person.secret_until_ms or 0) <= self._clock.wall_ms():
+            return False
+        secret = await asyncio.to_thread(_read, self._file)
+        async with self._passwords.turn():
+            return await self._passwords.matches(person.password_hash, secret)
+
+    async def _make(self, known: Person | None) -> FirstSecret:
+        """In the file before it counts: what counts can be read by somebody."""
+        now_ms = self._clock.wall_ms()
+        made = FirstSecret(known.name if known else NAME, new_secret(), now_ms + VALID_H * 3_600_000, self._file)
+        password_hash = await self._passwords.hash(made.secret)
+        await asyncio.to_thread(_write, self._file, made.text)
+        if known is None:
+            await self._add(password_hash, made.until_ms, now_ms)
+        else:
+            await self._renew(known, password_hash, made.until_ms, now_ms)
+        log.warning("first_login.made", until=rfc3339(made.until_ms), again=known is not None)
+        return made
+
+    async def _add(self, password_hash: str, until_ms: int, now_ms: int) -> None:
+        person = Person(
+            id=0,
+            public_id=str(uuid4()),
+            city_id=None,
+            name=NAME,
+            role=Role.SUPERADMIN,
+            password_hash=password_hash,
+            must_change=True,
+            secret_until_ms=until_ms,
+        )
+        async with self._database.write() as transaction:
+            await self._people.add(transaction, person, now_ms)
+            await self._audit.append(transaction, person_audit.added(person, {}, Who()), now_ms)
+
+    async def _renew(self, person: Person, password_hash: str, until_ms: int, now_ms: int) -> None:
+        async with self._database.write() as transaction:
+            await self._people.set_password(
+                transaction, person, password_hash, now_ms, must_change=True, until_ms=until_ms
+            )
+            await self._sessions.end_all_of(transaction, person)
+            entry = person_audit.entry(Action.PASSWORD_RESET, person, Who(), {"must_change": True})
+            await self._audit.append(transaction, entry, now_ms)
+
+
+def new_secret() -> str:
+    groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARS)) for _ in range(GROUPS))
+    return "-".join(groups)
+
+
+def _read(file: Path) -> str:
+    """The secret in the file; empty when there is none."""
+    try:
+        lines: Sequence[str] = file.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    said = (line.strip() for line in lines)
+    return next((line.removeprefix(_SAID_BEFORE) for line in said if line.startswith(_SAID_BEFORE)), "")
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all, readable by nobody else, and durable."""
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w", encoding="utf-8") as new:
+        new.write(text)
+        new.flush()
+        os.fsync(new.fileno())
+    temporary.rename(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
