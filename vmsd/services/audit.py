@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
+from types import MappingProxyType
 
 import structlog
 
 from vmsd.clock import Clock
-from vmsd.errors import Conflict, NotFound, TooMany
+from vmsd.errors import Conflict, NotFound, StorageFull, TooMany, VmsdError
 from vmsd.host.signing import BoxKey
 from vmsd.logs import redact
 from vmsd.model.audit import (
@@ -31,6 +33,7 @@ from vmsd.services.audit_chain import Chain, find_true_place
 from vmsd.services.audit_csv import CSV_HEAD, csv_lines
 from vmsd.store.audit import END, FIRST, Audit, CityAudit, append
 from vmsd.store.database import Database, Transaction
+from vmsd.store.meta import put
 from vmsd.store.scope import CityTransaction, Scope
 
 log = structlog.get_logger()
@@ -41,6 +44,9 @@ TEXT_CHARS = 200
 REASON_CHARS = 1000
 FACT_ITEMS = 50
 CSV_ROWS = 500
+NOTE_S = 2.0
+"""How long what happens anyway waits for its row."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,33 @@ class AuditLog:
         """Write it down in the transaction of the change it tells of: both stand, or neither."""
         await append(transaction, bounded(entry), now_ms, clock_trusted=self._clock_trusted())
 
-    async def record(self, entry: Entry) -> None:
-        """Write down what changes nothing in the database."""
+    async def record(self, entry: Entry, remembered: Mapping[str, str] = NOTHING) -> None:
+        """Write down what changes nothing in the database but `remembered`, facts of the `meta` table."""
         async with self._database.write() as transaction:
             await self.append(transaction, entry, self._clock.wall_ms())
+            for key, value in remembered.items():
+                await put(transaction, key, value)
+
+    async def note(self, entry: Entry, remembered: Mapping[str, str] = NOTHING) -> bool:
+        """Write down what happens whether it can be written down or not; False, and a line in the log, when it cannot.
+
+        A full disk's first failure has released the ballast: then there is room at the second try.
+        """
+        try:
+            async with asyncio.timeout(NOTE_S):
+                try:
+                    await self.record(entry, remembered)
+                except StorageFull:
+                    await self.record(entry, remembered)
+        except (VmsdError, sqlite3.Error, TimeoutError) as error:
+            log.warning("audit.not_written", action=entry.action, error=str(error) or type(error).__name__)
+            return False
+        return True
+
+    async def newest_ms(self) -> int | None:
+        """When the last row was written; None in an empty log."""
+        newest = await self._rows.list(AuditSearch(), limit=1)
+        return newest[0].at_ms if newest else None
 
     async def list(
         self, city: City | None, search: AuditSearch, *, cursor: str | None = None, limit: int = 50

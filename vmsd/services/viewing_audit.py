@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
-
-import structlog
+from typing import NamedTuple
 
 from vmsd.clock import Clock
-from vmsd.errors import VmsdError
-from vmsd.model.audit import Action, Entry, Subject, Who
+from vmsd.model.audit import Action, Entry, Subject
+from vmsd.model.person import Caller
 from vmsd.services.audit import AuditLog
-
-log = structlog.get_logger()
 
 IDLE_S = 120.0
 """A viewer who asks for nothing for so long has stopped; what comes then is another viewing."""
 VIEWINGS = 20_000
 
 
-@dataclass(frozen=True)
-class Viewing:
-    """`session` tells viewings of the same person apart: a viewing session's id, or empty without one."""
+class Viewing(NamedTuple):
+    """What tells viewings apart: a viewing token that is used at another address is another one."""
 
-    who: Who
-    city_id: int
+    person: str
+    address: str
     camera: str
-    session: str = ""
-    action: Action = Action.VIEW_LIVE
+    session: str
+    action: Action
 
 
 class ViewingAudit:
@@ -43,31 +38,28 @@ class ViewingAudit:
         self._limit = limit
         self._seen: OrderedDict[Viewing, float] = OrderedDict()
 
-    async def seen(self, viewing: Viewing) -> None:
+    async def seen(
+        self, caller: Caller, city_id: int, camera: str, session: str = "", action: Action = Action.VIEW_LIVE
+    ) -> None:
+        """`camera` is its public id, `session` that of a viewing session."""
+        viewing = Viewing(caller.person.public_id, caller.address, camera, session, action)
         now_s = self._clock.monotonic()
         last_s = self._seen.get(viewing)
         self._seen[viewing] = now_s
         self._seen.move_to_end(viewing)
         if last_s is None or now_s - last_s > self._idle_s:
             self._forget(now_s)
-            await self._begin(viewing)
+            await self._begin(viewing, caller, city_id)
 
-    async def _begin(self, viewing: Viewing) -> None:
-        entry = Entry(
-            viewing.action,
-            viewing.who,
-            viewing.city_id,
-            Subject("camera", viewing.camera),
-            facts={"session": viewing.session} if viewing.session else {},
-        )
+    async def _begin(self, viewing: Viewing, caller: Caller, city_id: int) -> None:
+        facts = {"session": viewing.session} if viewing.session else {}
+        entry = Entry(viewing.action, caller.who, city_id, Subject("camera", viewing.camera), facts=facts)
+        written = False
         try:
-            await self._audit.record(entry)
-        except VmsdError as error:
-            log.warning("audit.not_written", action=viewing.action, camera_id=viewing.camera, error=str(error))
-            self._seen.pop(viewing, None)
-        except BaseException:
-            self._seen.pop(viewing, None)
-            raise
+            written = await self._audit.note(entry)
+        finally:
+            if not written:
+                self._seen.pop(viewing, None)
 
     def _forget(self, now_s: float) -> None:
         """The oldest come first; over the limit one that still watches is written down again."""

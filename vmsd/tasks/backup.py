@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ import structlog
 from vmsd.clock import Clock, rfc3339
 from vmsd.config import Settings
 from vmsd.host.volume import OWN_FOLDER, read_marker
+from vmsd.model.audit import Action, Entry
 from vmsd.services.disk_thread import DiskThread
 from vmsd.services.storage import DiskWatch
 from vmsd.store.database import Database, open_database
@@ -127,20 +129,36 @@ def set_aside_if_corrupt(settings: Settings, now_ms: int) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Recovery:
+    """That the database is not the one it was: `snapshot` is None when there was none to put in its place."""
+
+    corrupt: bool
+    snapshot: Path | None
+
+    @property
+    def entry(self) -> Entry:
+        """What the audit log is told: the rows since the snapshot are not in it."""
+        snapshot = self.snapshot.name if self.snapshot else None
+        return Entry(Action.DATABASE_RESTORED, facts={"snapshot": snapshot, "corrupt": self.corrupt})
+
+
 @asynccontextmanager
-async def open_or_recover(settings: Settings, clock: Clock, *, beside_daemon: bool = False) -> AsyncIterator[Database]:
+async def open_or_recover(
+    settings: Settings, clock: Clock, *, beside_daemon: bool = False
+) -> AsyncIterator[tuple[Database, Recovery | None]]:
     """Open the database; for a broken or missing one the newest good snapshot, else an empty one.
 
     What was recorded since comes back from the disk by itself: nothing on the volume is deleted by this.
     Who may be running `beside_daemon` puts no other file in the place of one the daemon has open.
     """
     now_ms = clock.wall_ms()
-    if not beside_daemon:
-        await asyncio.to_thread(set_aside_if_corrupt, settings, now_ms)
-    await asyncio.to_thread(restore_if_missing, settings, now_ms)
+    corrupt = not beside_daemon and await asyncio.to_thread(set_aside_if_corrupt, settings, now_ms)
+    snapshot = await asyncio.to_thread(restore_if_missing, settings, now_ms)
+    recovery = Recovery(corrupt, snapshot) if corrupt or snapshot else None
     ballast_bytes = settings.disk.ballast_bytes
     async with open_database(settings.database, ballast_bytes=ballast_bytes, checkpoints=not beside_daemon) as database:
-        yield database
+        yield database, recovery
 
 
 def _number(snapshot: Path) -> int:

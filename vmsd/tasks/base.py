@@ -49,6 +49,8 @@ class Pulse:
     last_ok_monotonic: float = 0.0
     duration_ms: int | None = None
     failures: int = 0
+    """Since the last pass that succeeded; `failures_total` since the start."""
+    failures_total: int = 0
     error: str | None = None
 
     def late(self, monotonic: float) -> bool:
@@ -104,6 +106,7 @@ class Runner:
 
     def _note_failure(self, error: Exception) -> None:
         self.pulse.failures += 1
+        self.pulse.failures_total += 1
         text = str(error) if isinstance(error, VmsdError) else type(error).__name__
         if text != self.pulse.error:
             log.warning("task.failed", task=self.task.name, error=text, exc_info=not isinstance(error, VmsdError))

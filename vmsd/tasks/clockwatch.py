@@ -1,14 +1,17 @@
 """Watches whether the wall clock may be believed, and remembers the newest time that was.
 
-Reads: wall, monotonic and kernel clock. Writes: `last_known_ms` every minute while trusted, and any doubt.
-Keeps true: after a start the clock is judged by what this box knew before it went down.
+Reads: wall, monotonic and kernel clock. Writes: `last_known_ms` every minute while trusted, any doubt, and a row
+of the audit log for every step. Keeps true: after a start the clock is judged by what this box knew before it went
+down, and whoever reads the log can tell which of its times were shifted, and by how much.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from vmsd.clock import Clock
+from vmsd.clock import Clock, rfc3339
+from vmsd.model.audit import Action, Entry, Fact
+from vmsd.services.audit import AuditLog
 from vmsd.services.clock_trust import ClockTrust, Timekeeper
 from vmsd.store.database import Database
 from vmsd.store.meta import Meta
@@ -16,6 +19,8 @@ from vmsd.store.meta import Meta
 LAST_KNOWN = "last_known_ms"
 DOUBTED = "clock_doubted"
 REMEMBER_EVERY_S = 60.0
+TOLD_STEP_MS = 2000
+"""Between two looks a clock that is kept right moves by thousandths of a second; a busy machine may add some."""
 
 
 class ClockWatch:
@@ -23,10 +28,12 @@ class ClockWatch:
     every_s: ClassVar[float] = 5.0
     deadline_s: ClassVar[float] = 10.0
 
-    def __init__(self, keeper: Timekeeper, database: Database, clock: Clock) -> None:
+    def __init__(self, keeper: Timekeeper, database: Database, audit: AuditLog, clock: Clock) -> None:
         self._keeper = keeper
         self._meta = Meta(database)
+        self._audit = audit
         self._clock = clock
+        self._looked: tuple[int, float] | None = None
         self._begun = False
         self._doubted = False
         self._remembered_s: float | None = None
@@ -35,6 +42,7 @@ class ClockWatch:
         if not self._begun:
             await self._begin()
         trust = self._keeper.look()
+        await self._note_step(trust)
         await self._note_doubt(trust)
         if trust.trusted and self._due():
             await self._meta.set(LAST_KNOWN, str(trust.wall_ms))
@@ -45,6 +53,16 @@ class ClockWatch:
         self._doubted = await self._meta.find(DOUBTED) == "1"
         self._keeper.begin(None if last_known is None else int(last_known), doubted=self._doubted)
         self._begun = True
+
+    async def _note_step(self, trust: ClockTrust) -> None:
+        """Believed or not: `from` is what the wall clock would have shown now without it."""
+        now_s, before = self._clock.monotonic(), self._looked
+        self._looked = (trust.wall_ms, now_s)
+        expected_ms = trust.wall_ms if before is None else before[0] + round((now_s - before[1]) * 1000)
+        step_ms = trust.wall_ms - expected_ms
+        if abs(step_ms) >= TOLD_STEP_MS:
+            facts: dict[str, Fact] = {"from": rfc3339(expected_ms), "to": rfc3339(trust.wall_ms), "step_ms": step_ms}
+            await self._audit.note(Entry(Action.CLOCK_STEPPED, facts=facts))
 
     async def _note_doubt(self, trust: ClockTrust) -> None:
         """So that a restart does not make a clock honest that jumped while the daemon ran."""

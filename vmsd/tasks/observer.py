@@ -85,6 +85,7 @@ class Observer:
         if self._cameras_version != version or now_s - self._loaded_s >= RELOAD_S:
             self._cameras = await list_cameras(self._database, self._rows)
             self._cameras_version, self._loaded_s = version, now_s
+            self._states.watched = self._cameras
 
     async def _note_away(self, error: MediaServerAway) -> None:
         """Only a MediaMTX that surely is not there takes its cameras with it; any other silence says nothing."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,12 +18,14 @@ from tests.unit.tasks.recording_box import NOW_MS, Box, open_box
 from vmsd.errors import NotFound, StorageFull
 from vmsd.host.signing import BoxKey
 from vmsd.model.audit import Action, AuditSearch, Entry, Record, Subject, Who
+from vmsd.model.person import Caller, Person, Role
 from vmsd.services import audit as audit_module
 from vmsd.services.audit import AuditLog, bounded
 from vmsd.services.audit_csv import COLUMNS, CSV_HEAD, csv_lines
-from vmsd.services.viewing_audit import Viewing, ViewingAudit
+from vmsd.services.viewing_audit import ViewingAudit
 from vmsd.store.audit import Audit
 from vmsd.store.cities import Cities
+from vmsd.store.meta import Meta
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -138,14 +142,14 @@ def test_the_first_line_of_the_table_is_no_formula_either():
     assert CSV_HEAD.decode("utf-8-sig").split(",")[0] == "time"
 
 
-def viewing(city: City, session: str = "session-1", camera: str = "camera-1") -> Viewing:
-    return Viewing(GUARD, city.id, camera, session)
+def caller(address: str = "192.168.1.20") -> Caller:
+    return Caller(Person(1, "person-1", 1, "José", Role.USER, ""), "viewing", address)
 
 
 async def test_a_viewing_is_one_row_however_many_files_are_asked_for(box: Box, log: AuditLog):
     norte, seen = await add_city(box, "Norte"), ViewingAudit(log, box.clock)
     for _ in range(100):
-        await seen.seen(viewing(norte))
+        await seen.seen(caller(), norte.id, "camera-1", "session-1")
         box.clock.pass_s(60)
     (row,) = await rows(box)
     assert (row.action, row.city_id, row.subject, row.person_name) == ("view.live", norte.id, "camera-1", "José")
@@ -154,10 +158,10 @@ async def test_a_viewing_is_one_row_however_many_files_are_asked_for(box: Box, l
 
 async def test_another_camera_session_or_an_hour_later_is_another_viewing(box: Box, log: AuditLog):
     norte, seen = await add_city(box, "Norte"), ViewingAudit(log, box.clock)
-    for one in (viewing(norte), viewing(norte, camera="camera-2"), viewing(norte, "session-2"), viewing(norte)):
-        await seen.seen(one)
+    for camera, session in (("1", "1"), ("2", "1"), ("1", "2"), ("1", "1")):
+        await seen.seen(caller(), norte.id, f"camera-{camera}", f"session-{session}")
     box.clock.pass_s(3600)
-    await seen.seen(viewing(norte))
+    await seen.seen(caller(), norte.id, "camera-1", "session-1")
     assert [(row.subject, json.loads(row.facts)["session"]) for row in await rows(box)] == [
         ("camera-1", "session-1"),
         ("camera-2", "session-1"),
@@ -166,10 +170,17 @@ async def test_another_camera_session_or_an_hour_later_is_another_viewing(box: B
     ]
 
 
+async def test_a_viewing_token_handed_to_another_machine_is_another_viewing(box: Box, log: AuditLog):
+    norte, seen = await add_city(box, "Norte"), ViewingAudit(log, box.clock)
+    for address in ("192.168.1.20", "192.168.1.66", "192.168.1.20"):
+        await seen.seen(caller(address), norte.id, "camera-1", "session-1")
+    assert [row.address for row in await rows(box)] == ["192.168.1.20", "192.168.1.66"]
+
+
 async def test_viewings_remembered_are_no_more_than_the_limit(box: Box, log: AuditLog):
     norte, seen = await add_city(box, "Norte"), ViewingAudit(log, box.clock, limit=3)
     for number in range(10):
-        await seen.seen(viewing(norte, f"session-{number}"))
+        await seen.seen(caller(), norte.id, "camera-1", f"session-{number}")
     assert len(seen._seen) == 3
 
 
@@ -178,16 +189,40 @@ async def test_a_full_disk_blinds_nobody_and_the_row_is_written_when_there_is_ro
 ):
     norte, seen = await add_city(box, "Norte"), ViewingAudit(log, box.clock)
 
-    async def full(_entry: Entry) -> None:
+    async def full(*_: object) -> None:
         raise StorageFull("the database's volume is full")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(log, "record", full)
-        await seen.seen(viewing(norte))
+    async def broken(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async def hangs(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(audit_module, "NOTE_S", 0.05)
+    for trouble in (full, broken, hangs):
+        with monkeypatch.context() as patched:
+            patched.setattr(log, "record", trouble)
+            await seen.seen(caller(), norte.id, "camera-1")
     assert await rows(box) == []
-    await seen.seen(viewing(norte))
-    await seen.seen(viewing(norte))
+    for _ in range(2):
+        await seen.seen(caller(), norte.id, "camera-1")
     assert len(await rows(box)) == 1
+
+
+async def test_the_room_a_full_disk_gives_up_is_used_at_once(box: Box, log: AuditLog, monkeypatch):
+    """As the store does: the first failure has released the ballast."""
+    write, tries = box.database.write, []
+
+    def full_once() -> object:
+        tries.append(1)
+        if len(tries) == 1:
+            raise StorageFull("the database's volume is full")
+        return write()
+
+    monkeypatch.setattr(box.database, "write", full_once)
+    assert await log.note(Entry(Action.DAEMON_STARTED), {"a": "1"})
+    assert len(await rows(box)) == 1
+    assert (await Meta(box.database).find("a")) == "1"
 
 
 async def test_the_subject_of_a_row_is_what_it_was_done_to(box: Box, log: AuditLog):

@@ -12,6 +12,7 @@ import aiohttp
 from tests.support.broken_api import BrokenApi, broken_api
 from tests.unit.tasks.recording_box import HandClock, settings_in
 from vmsd import app
+from vmsd.base import CONSOLE
 from vmsd.config import CameraRules, Settings
 from vmsd.mediamtx.client import MediaMtxClient
 from vmsd.mediamtx.names import PathName
@@ -83,7 +84,7 @@ async def open_camera_box(folder: Path) -> AsyncIterator[CameraBox]:
             deadline_s=DEADLINE_S,
             answer_bytes=1024 * 1024,
         )
-        city = await base.cities.add(name="Cidade", plan="basic")
+        city = await base.cities.add(name="Cidade", plan="basic", by=CONSOLE)
         yield CameraBox(settings, base, clock, api, client, city)
 
 

@@ -9,11 +9,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from tests.unit.video.mp4_fixture import TIMESCALE, Sample, fragment, header, mtxi, video_trak
 from vmsd.config import Settings
 from vmsd.host.clocksync import KernelClock
+from vmsd.host.signing import BoxKey
 from vmsd.host.tree import Folder, Tree
 from vmsd.model.segment import segment_file_name
+from vmsd.services.audit import AuditLog
 from vmsd.services.clock_trust import Timekeeper
 from vmsd.services.index import RecordingIndex
 from vmsd.services.segment_files import SegmentFiles
@@ -35,6 +39,7 @@ NOW_MS = 1_795_258_800_000
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 KEY = b"0123456789abcdef"
+BOX_KEY = BoxKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
 
 @dataclass
@@ -109,14 +114,16 @@ class Box:
     kernel: KernelClock = field(default_factory=lambda: KernelClock(synchronised=False))
     watch: DiskWatch = field(init=False)
     keeper: Timekeeper = field(init=False)
+    audit: AuditLog = field(init=False)
 
     def __post_init__(self) -> None:
-        self.system = System(self.database)
+        self.keeper = Timekeeper(self.clock, lambda: self.kernel)
+        self.audit = AuditLog(self.database, BOX_KEY, self.clock, lambda: self.keeper.trusted)
+        self.system = System(self.database, self.audit.append)
         self.tree = Tree(self.settings.recordings_dir)
         self.files = SegmentFiles(self.tree)
         self.index = RecordingIndex(self.files, self.clock)
         self.watch = DiskWatch(self.settings, self.clock)
-        self.keeper = Timekeeper(self.clock, lambda: self.kernel)
         self.keeper.begin(None)
 
     async def start(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.tasks.recording_box import DAY_MS, NOW_MS, Box
 from vmsd.host.disk import DiskUsage
 from vmsd.model.city import City
+from vmsd.model.person import ALL_RIGHTS
 from vmsd.model.segment import Segment, SegmentFlag, SegmentState
 from vmsd.services.capacity import Demand, held_days
 from vmsd.services.promise import Storage, judge
@@ -94,8 +95,8 @@ async def test_a_city_sees_its_own_totals_and_the_promise_of_the_shared_volume(b
         [segment(mine.key, NOW_MS, 5), segment(mine.key, NOW_MS + 1, 6), segment(other.key, NOW_MS, 9)]
     )
     box.watch.capacity = Capacity(10 * GB, 50 * GB, 30 * GB, 5.0, None)
-    city = City(mine.key[0], mine.folder.city, "A", "active", "basic", 0)
-    storage = await Storage(Scope(box.database, city.id), city, box.watch, box.clock).get()
+    city = City(mine.key[0], mine.folder.city, "A", "active", "basic", 0, 0)
+    storage = await Storage(Scope(box.database, city.id), city, ALL_RIGHTS, box.watch, box.clock).get()
     assert (storage.bytes, storage.segments) == (11, 2)
     assert [one.camera_public_id for one in storage.cameras] == [mine.folder.camera]
     assert (storage.promise.promised_days, storage.promise.held_days) == (7, 5.0)

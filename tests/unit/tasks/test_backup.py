@@ -11,9 +11,11 @@ import sqlite3
 import pytest
 
 from tests.unit.tasks.recording_box import DAY_MS, NOW_MS, Box, HandClock, files_in, open_box, settings_in
+from vmsd.base import open_base
 from vmsd.errors import BadSetting
 from vmsd.host.volume import OWN_FOLDER
 from vmsd.services.storage import BreakerState, DiskWatch, OpenReason
+from vmsd.store.audit import Audit
 from vmsd.store.cities import Cities
 from vmsd.store.database import open_database
 from vmsd.tasks.backup import Backup, find_newest_snapshot, list_snapshots, open_or_recover
@@ -28,7 +30,7 @@ def snapshots(box: Box) -> list[str]:
 
 
 async def names_of(settings, clock: HandClock) -> list[str]:
-    async with open_or_recover(settings, clock) as database:
+    async with open_or_recover(settings, clock) as (database, _):
         return [city.name for city in await Cities(database).list()]
 
 
@@ -195,6 +197,25 @@ async def test_the_index_fills_from_the_disk_after_a_restore(tmp_path):
     async with open_box(tmp_path) as box:
         await box.scan()
         assert list(await box.rows(camera)) == [NOW_MS - 60_000, NOW_MS - 50_000]
+
+
+async def restored(settings) -> list[dict[str, object]]:
+    """What the audit log tells of recoveries once a command has opened the store."""
+    async with open_base(settings) as base:
+        rows = await Audit(base.database).chunk(0, 10**9, 10**6)
+        return [json.loads(row.facts) for row in rows if row.action == "database.restored"]
+
+
+async def test_a_database_that_is_not_the_one_it_was_says_so_itself(tmp_path):
+    async with open_box(tmp_path) as box:
+        await backup_of(box).once()
+    (snapshot,) = snapshots(box)
+    assert await restored(box.settings) == []
+    box.settings.database.unlink()
+    assert await restored(box.settings) == [{"snapshot": snapshot, "corrupt": False}]
+    assert len(await restored(box.settings)) == 1
+    box.settings.database.write_bytes(b"no database")
+    assert await restored(box.settings) == [{"snapshot": snapshot, "corrupt": True}]
 
 
 async def test_a_second_database_on_the_same_volume_is_noticed_in_the_marker(tmp_path):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.unit.tasks.recording_box import DAY_MS, HOUR_MS, NOW_MS, Box, HandClock
+from vmsd.errors import StorageFull
 from vmsd.host.clocksync import KernelClock, read_kernel_clock
+from vmsd.model.audit import Who
 from vmsd.services.clock_trust import Doubt, Timekeeper, judge_start
+from vmsd.services.interventions import Interventions
+from vmsd.store.audit import Audit
 from vmsd.tasks.clockwatch import ClockWatch
 
 YEARS_56 = 56 * 365 * DAY_MS
@@ -77,7 +83,7 @@ def test_an_operator_may_vouch_for_the_clock(box: Box):
 
 async def restarted(box: Box, *, kernel: KernelClock = FREE) -> Timekeeper:
     keeper = Timekeeper(box.clock, lambda: kernel)
-    await ClockWatch(keeper, box.database, box.clock).once()
+    await ClockWatch(keeper, box.database, box.audit, box.clock).once()
     return keeper
 
 
@@ -94,7 +100,7 @@ async def test_a_boot_in_1970_is_believed_once_the_network_has_put_it_right(box:
     right = box.clock.wall
     box.clock.wall = 10_000
     keeper = Timekeeper(box.clock, lambda: SYNCED)
-    watch = ClockWatch(keeper, box.database, box.clock)
+    watch = ClockWatch(keeper, box.database, box.audit, box.clock)
     await watch.once()
     assert not keeper.trusted
     box.clock.wall = right + 90_000
@@ -104,7 +110,7 @@ async def test_a_boot_in_1970_is_believed_once_the_network_has_put_it_right(box:
 
 async def test_a_restart_does_not_make_a_jumped_clock_honest(box: Box):
     keeper = Timekeeper(box.clock, lambda: FREE)
-    watch = ClockWatch(keeper, box.database, box.clock)
+    watch = ClockWatch(keeper, box.database, box.audit, box.clock)
     await watch.once()
     box.clock.wall += 5 * DAY_MS
     box.clock.monotonic_s += 5
@@ -117,7 +123,7 @@ async def test_a_restart_does_not_make_a_jumped_clock_honest(box: Box):
 
 async def test_an_untrusted_time_is_never_remembered(box: Box):
     keeper = Timekeeper(box.clock, lambda: SYNCED)
-    watch = ClockWatch(keeper, box.database, box.clock)
+    watch = ClockWatch(keeper, box.database, box.audit, box.clock)
     await watch.once()
     box.clock.wall += YEARS_56
     for _ in range(3):
@@ -131,3 +137,48 @@ def test_the_kernel_answers():
     answer = read_kernel_clock()
     assert answer.synchronised in {True, False}
     assert abs(answer.offset_us) < 10_000_000
+
+
+async def steps(box: Box) -> list[tuple[int, int]]:
+    """Each step of the log: by how much, and whether the clock was trusted after it."""
+    rows = await Audit(box.database).chunk(0, 10**9, 10**6)
+    return [(json.loads(row.facts)["step_ms"], row.clock_trusted) for row in rows if row.action == "clock.stepped"]
+
+
+async def test_every_step_is_a_row_whether_it_was_believed_or_not(box: Box):
+    watch = ClockWatch(box.keeper, box.database, box.audit, box.clock)
+    for step_ms in (0, 20_000, 0, 3 * HOUR_MS, 0, -3 * HOUR_MS):
+        box.clock.pass_s(5)
+        box.clock.wall += step_ms
+        await watch.once()
+    assert await steps(box) == [(20_000, 1), (3 * HOUR_MS, 0), (-3 * HOUR_MS, 1)]
+    (row,) = await box.database.read("SELECT facts FROM audit WHERE seq = 1")
+    told = {"from": "2026-11-21T11:00:10.000Z", "to": "2026-11-21T11:00:30.000Z", "step_ms": 20_000}
+    assert json.loads(row["facts"]) == told
+
+
+async def test_a_drift_and_a_late_look_are_no_steps(box: Box):
+    watch = ClockWatch(box.keeper, box.database, box.audit, box.clock)
+    for late_s in (5, 5, 900, 5):
+        box.clock.pass_s(late_s)
+        box.clock.wall += 400
+        await watch.once()
+    assert await steps(box) == []
+
+
+async def test_the_clock_is_vouched_for_by_somebody_or_not_at_all(box: Box, monkeypatch):
+    hands = Interventions(box.keeper, box.watch, box.database, box.audit, box.clock)
+    box.clock.wall += 30 * DAY_MS
+
+    async def full(*_: object) -> None:
+        raise StorageFull("the database's volume is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(box.audit, "record", full)
+        with pytest.raises(StorageFull):
+            await hands.confirm_clock(Who("person-1", "Ana"))
+    assert not box.keeper.look().trusted
+    assert (await hands.confirm_clock(Who("person-1", "Ana"))).trusted
+    (row,) = await Audit(box.database).chunk(0, 10, 10)
+    assert (row.action, row.person_name, row.clock_trusted) == ("clock.confirmed", "Ana", 0)
+    assert json.loads(row.facts) == {"cause": "stepped", "offset_ms": 30 * DAY_MS}

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.tasks.recording_box import NOW_MS, Box, files_in, open_box
 from vmsd.model.segment import SegmentFlag, SegmentState
 from vmsd.services.clock_trust import Timekeeper
+from vmsd.store.audit import Audit
 from vmsd.tasks.scanner import ROUND_S, rebuild
 
 HOUR_AGO = NOW_MS - 3_600_000
@@ -57,6 +58,23 @@ async def test_what_is_recovered_records_nothing_and_keeps_longest(box: Box):
     assert city["plan"] == "premium"
     assert [(row["recording_enabled"], row["protocol"], row["secret"]) for row in rows] == [(0, "rtsp", None)]
     assert rows[0]["name"] == f"Câmera {camera.folder.camera[:8]}"
+
+
+async def test_what_came_back_by_itself_is_written_down_as_such(tmp_path):
+    async with open_box(tmp_path) as box:
+        folders = [(await box.camera(number)).folder for number in (1, 2)]
+        for number in (1, 2):
+            (await box.camera(number)).record(HOUR_AGO)
+    for file in (tmp_path / "data").glob("vmsd.db*"):
+        file.unlink()
+    async with open_box(tmp_path) as box:
+        await box.scan()
+        rows = await Audit(box.database).chunk(0, 100, 100)
+        assert [(row.action, row.subject, row.facts) for row in rows] == [
+            ("city.added", folders[0].city, '{"recovered":true}'),
+            *(("camera.added", folder.camera, '{"recovered":true}') for folder in folders),
+        ]
+        assert {(row.city, row.person_name) for row in rows} == {(folders[0].city, None)}
 
 
 async def test_folders_that_are_nobodys_are_counted_and_left_alone(box: Box):

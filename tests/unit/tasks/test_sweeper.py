@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tasks.recording_box import DAY_MS, HOUR_MS, NOW_MS, Box, files_in, open_box
+from vmsd.errors import StorageFull
 from vmsd.host.clocksync import KernelClock
 from vmsd.host.disk import DiskUsage
-from vmsd.model.segment import SegmentFlag, SegmentState
+from vmsd.model.segment import PurgeReason, SegmentFlag, SegmentState
+from vmsd.store.audit import Audit
 
 GB = 10**9
 OLD = NOW_MS - 8 * DAY_MS
@@ -257,6 +261,75 @@ async def test_mark_unlink_sync_drop_happen_in_that_order(box: Box, monkeypatch)
     monkeypatch.setattr(os, "fsync", lambda handle: (order.append("sync"), real_sync(handle)))
     await box.sweeper().once()
     assert order == ["mark", "unlink", "sync", "drop"]
+
+
+async def told(box: Box) -> list[dict[str, Any]]:
+    """What the audit log says of deletions, with their reason and camera."""
+    rows = await Audit(box.database).chunk(0, 10**9, 10**6)
+    return [
+        json.loads(row.facts) | {"why": row.reason, "camera": row.subject, "action": row.action}
+        for row in rows
+        if row.action.startswith("recording.")
+    ]
+
+
+async def test_a_deletion_is_a_row_of_the_log_for_each_camera(box: Box, monkeypatch):
+    monkeypatch.setattr("vmsd.tasks.sweeper.HOURLY_SHARE", 1.0)
+    one, two = await box.camera(1), await box.camera(2, days=2)
+    await fill(box, one, [OLD, OLD + 2000, OLD + 4000, YOUNG])
+    await fill(box, two, [NOW_MS - 3 * DAY_MS])
+    size = one.path(OLD).stat().st_size
+    await box.sweeper().once()
+    await box.sweeper().once()
+    first, second = "2026-11-13T11:00:00.000Z", "2026-11-13T11:00:04.000Z"
+    purged = {"action": "recording.purged"}
+    assert sorted(await told(box), key=lambda row: row["recordings"]) == [
+        purged
+        | {"why": "retention_camera", "camera": two.folder.camera, "recordings": 1, "bytes": size}
+        | {"first": "2026-11-18T11:00:00.000Z", "last": "2026-11-18T11:00:00.000Z"},
+        purged
+        | {"why": "retention_plan", "camera": one.folder.camera, "recordings": 3, "bytes": 3 * size}
+        | {"first": first, "last": second},
+    ]
+    *_, row = await Audit(box.database).chunk(0, 100, 100)
+    assert (row.city, row.person_name) == (one.folder.city, None)
+
+
+async def test_no_recording_leaves_the_index_that_the_log_does_not_tell_of(box: Box, monkeypatch):
+    camera = await box.camera()
+    await fill(box, camera, [OLD])
+
+    async def full(*_: object) -> None:
+        raise StorageFull("the database's volume is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(box.system, "_note", full)
+        with pytest.raises(StorageFull):
+            await box.sweeper().once()
+    assert (await box.rows(camera))[OLD]["state"] == SegmentState.GARBAGE
+    assert await box.purges(camera) == {}
+    await box.sweeper().once()
+    assert len(await told(box)) == len(await box.purges(camera)) == 1
+
+
+async def test_files_somebody_else_has_deleted_are_told_of_as_such(box: Box):
+    camera = await box.camera()
+    await fill(box, camera, [YOUNG, YOUNG + 2000])
+    camera.path(YOUNG).unlink()
+    await box.scan()
+    (row,) = await told(box)
+    assert (row["action"], row["why"], row["recordings"]) == ("recording.vanished", "vanished", 1)
+
+
+async def test_what_is_being_deleted_by_us_has_not_vanished(box: Box):
+    camera = await box.camera()
+    await fill(box, camera, [OLD])
+    (oldest, *_) = await box.system.free(camera.key, 0, 1)
+    await box.system.mark([oldest], PurgeReason.RETENTION_PLAN)
+    await box.system.drop_vanished([(camera.key, OLD * 1000)], NOW_MS)
+    assert await told(box) == []
+    await box.system.drop_garbage([oldest], NOW_MS)
+    assert [row["action"] for row in await told(box)] == ["recording.purged"]
 
 
 async def test_a_link_never_leads_a_deletion_out_of_the_volume(box: Box, tmp_path):
