@@ -1,0 +1,57 @@
+"""The words of the API document that stand at no handler: how to begin, what holds everywhere, what each tag is."""
+
+from __future__ import annotations
+
+GUIDE = """\
+Everything the dashboard does, it does through these addresses; so can you. They are served by the box itself.
+
+### Who is calling
+
+Send `Authorization: Bearer <token>` with an API token, or the cookie of `POST /api/v1/auth/login`. Nothing but the \
+login, `/health` and static files is answered without. (On the page `/docs`, what you try out is asked in your own \
+name.) Each operation says the verb its caller must have on at least \
+one camera, and on the camera it is about (`x-required-verb`), and the least role (`x-required-role`). A camera on \
+which the caller has no verb at all does not exist for them: 404.
+
+People belong to one city, and ask about it. A superadmin names the city of a request in the header `X-City-ID`.
+
+### What is sent
+
+Bodies are JSON, `Content-Type: application/json`, not compressed. A name that is not known is refused, in bodies and \
+in the query. Times are RFC 3339 with an offset, answers use UTC and `Z`. Ids are UUIDs. Sizes are bytes, durations \
+seconds. Every `GET` also answers `HEAD`.
+
+### What comes back
+
+- **Lists** are `{"items": [...], "next": cursor}`; ask again with `?cursor=` until `next` is null.
+- **Errors** are `application/problem+json` (RFC 9457). 422 says field by field what is wrong: each of `errors` has a \
+JSON pointer into the body, or the name of the parameter. What another city has answers 404 like what nobody has.
+- **`X-Request-ID`** names the request in the box's log; send your own to find it again.
+- **429** says in `Retry-After` when to come back. Operations of one `x-rate-class` share one allowance per person or \
+token.
+
+### Changing things together with others
+
+What has an `ETag` can be changed with `If-Match`: the change is refused with 412 when somebody else was faster. A \
+`POST` that creates something can be repeated safely under one `Idempotency-Key`.
+
+### Watching
+
+`POST /api/v1/streams?camera_id=` opens a viewing session and answers with addresses any HLS player takes: they carry \
+a viewing token, bound to that one camera, which lives while it is used.
+"""
+
+TAGS = {
+    "audit": "What was done here, by whom, and whether the record of it is whole.",
+    "auth": "Logging in and out, passwords, the second factor, sessions.",
+    "cameras": "The cameras of a city and what each is doing.",
+    "cities": "The tenants.",
+    "groups": "Camera groups, which rights are given on.",
+    "openapi": "This document.",
+    "recordings": "What was recorded.",
+    "streams": "Live video: viewing sessions and what players fetch.",
+    "system": "How the box is doing.",
+    "tokens": "API tokens.",
+    "users": "People and their rights.",
+}
+"""What each group of addresses is about; every group must stand here."""
