@@ -46,6 +46,10 @@ class Town:
 
 @pytest.fixture
 async def town(served: Served) -> Town:
+    return await make_town(served)
+
+
+async def make_town(served: Served) -> Town:
     here, there = await served.city("Aqui"), await served.city("Lá", plan="premium")
     await served.person("root", Role.SUPERADMIN)
     await served.person("gestora", Role.GESTOR, here)

@@ -13,18 +13,23 @@ from uuid import uuid4
 import aiohttp
 from aiohttp import web
 
+from tests.unit.api.documented import refuse_undocumented
 from tests.unit.tasks.recording_box import HandClock
 from vmsd import app as composition
-from vmsd.api.routes import build_app
+from vmsd.api.application import build_app
 from vmsd.api.server import Runner
+from vmsd.base import CONSOLE
 from vmsd.config import Settings
 from vmsd.model.city import City
-from vmsd.model.person import Person, Role
+from vmsd.model.person import ALL_VERBS, GUARD_VERBS, Person, Role, Verb
 from vmsd.services.accounts import TOKEN_PREFIX, hash_token
 from vmsd.services.passwords import Passwords
 from vmsd.services.probe import Prober
 from vmsd.services.storage import BreakerState
+from vmsd.store.groups import Groups
 from vmsd.store.people import People
+from vmsd.store.scope import CityTransaction, Scope
+from vmsd.store.sessions import Sessions
 from vmsd.video.worker import Worker
 
 if TYPE_CHECKING:
@@ -76,26 +81,33 @@ class Served:
         return int(self.url.rpartition(":")[2])
 
     async def city(self, name: str, **facts: Any) -> City:
-        return await self.base.cities.add(name=name, **facts)
+        return await self.base.cities.add(name=name, by=CONSOLE, **facts)
 
-    async def person(self, name: str, role: Role, city: City | None = None) -> Person:
-        """With the one password of all tests, whose hash is made once."""
+    async def person(
+        self, name: str, role: Role, city: City | None = None, rights: dict[int, frozenset[Verb]] | None = None
+    ) -> Person:
+        """With the one password of all tests, whose hash is made once; `rights` are by the number of the group."""
         new = Person(0, str(uuid4()), city.id if city else None, name, role, password_hash())
         async with self.base.database.write() as transaction:
-            await People(self.base.database).add(transaction, new, self.clock.wall_ms())
-        self.people[name] = await self.base.accounts.get(name)
+            number = await People(self.base.database).add(transaction, new, self.clock.wall_ms())
+            if city is not None and role is Role.USER:
+                groups = Groups(Scope(self.base.database, city.id))
+                held = {0: GUARD_VERBS} if rights is None else rights
+                await groups.set_rights(CityTransaction(transaction, city.id), number, held)
+        self.people[name] = await self.base.people.get_named(name)
         return self.people[name]
 
-    async def token(self, name: str) -> dict[str, str]:
-        made = await self.base.accounts.add_token(self.people[name], "test", 30)
-        return {"Authorization": f"Bearer {made}"}
+    async def token(self, name: str, scope: frozenset[Verb] = ALL_VERBS) -> dict[str, str]:
+        made = await self.base.tokens.add(self.people[name], "test", scope, CONSOLE)
+        return {"Authorization": f"Bearer {made.secret}"}
 
     async def session(self, name: str) -> dict[str, str]:
         """A login without its password's 0.1 s."""
         secret = uuid4().hex
         async with self.base.database.write() as transaction:
-            store = People(self.base.database)
-            await store.add_session(transaction, hash_token(secret), self.people[name], self.clock.wall_ms())
+            sessions = Sessions(self.base.database)
+            who, now_ms = self.people[name], self.clock.wall_ms()
+            await sessions.add(transaction, hash_token(secret), str(uuid4()), who, "127.0.0.1", now_ms)
         return {"Cookie": f"vmsd={secret}"}
 
     async def ask(
@@ -118,7 +130,9 @@ class Served:
             sent.setdefault("Content-Type", "application/json")
         call = self.http.request(method, self.url + path, data=raw, headers=sent, allow_redirects=False)
         async with call as answer:
-            return Answer(answer.status, answer.headers, await answer.read(), answer.content_type)
+            found = Answer(answer.status, answer.headers, await answer.read(), answer.content_type)
+        refuse_undocumented(method, path, found.status, found.content_type, found.raw)
+        return found
 
     async def camera(self, who: dict[str, str], city: City, **fields: Any) -> dict[str, Any]:
         answer = await self.ask("POST", "/api/v1/cameras", CAMERA | fields, who=who, city=city)
