@@ -10,20 +10,20 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
 import structlog
 
 from vmsd import __version__
-from vmsd.api.routes import build_app
+from vmsd.api.application import build_app
 from vmsd.api.server import Runner as WebRunner
 from vmsd.api.site import Site
 from vmsd.assets import mediamtx_dir, web_dir
 from vmsd.base import Base, Volume, breaker_of, open_base, open_volume, scanner_of, segment_parts
 from vmsd.clock import Clock, rfc3339
 from vmsd.config import Settings
+from vmsd.host.boot import read_boot_id
 from vmsd.host.certificate import Subject, subject_of
 from vmsd.host.mdns import Announcer
 from vmsd.host.reach import Address, lasting_addresses
@@ -33,10 +33,15 @@ from vmsd.live.hls import HlsLimits, HlsProxy
 from vmsd.mediamtx.client import MediaMtxClient
 from vmsd.mediamtx.config import ConfigFile
 from vmsd.model.city import City
+from vmsd.model.person import Caller
 from vmsd.pages.render import Renderer
+from vmsd.services.answers import PulseAnswer
 from vmsd.services.desired import program
+from vmsd.services.groups import CityGroups
 from vmsd.services.interventions import Interventions
+from vmsd.services.lifetime import Lifetime
 from vmsd.services.live_states import LiveStates
+from vmsd.services.metrics import Metrics
 from vmsd.services.open_city import OpenCity
 from vmsd.services.overview import Overview, Sources
 from vmsd.services.probe import Prober
@@ -44,11 +49,15 @@ from vmsd.services.promise import Storage
 from vmsd.services.recordings import CityRecordings, SegmentIds
 from vmsd.services.stills import Stills
 from vmsd.services.streams import Streams
+from vmsd.services.viewing_audit import ViewingAudit
+from vmsd.store.idempotency import KeptAnswers
 from vmsd.store.scope import Scope
 from vmsd.store.states import States
 from vmsd.tasks.accountant import Accountant
+from vmsd.tasks.audit_head import AuditHead
 from vmsd.tasks.backup import Backup
 from vmsd.tasks.base import Pulse, Runner, Task
+from vmsd.tasks.box_changes import BoxChanges
 from vmsd.tasks.camera_health import CameraHealth
 from vmsd.tasks.certificate import CertificateFiles, CertificateTask
 from vmsd.tasks.clockwatch import ClockWatch
@@ -58,6 +67,7 @@ from vmsd.tasks.indexer import Indexer
 from vmsd.tasks.mdns import MdnsTask
 from vmsd.tasks.observer import Observer
 from vmsd.tasks.reconciler import Reconciler
+from vmsd.tasks.refusals import Refusals
 from vmsd.tasks.stills import StillsTask
 from vmsd.tasks.sweeper import Sweeper
 from vmsd.video.fmp4 import Keyframe, keyframe_of_hls
@@ -83,21 +93,36 @@ class Daemon:
         self.client = _client(base, session)
         self.stills = Stills(volume.index, self._newest_live, workers.stills, self.states, clock)
         self.database_watch = DatabaseWatch(base.database)
+        self.accounts = base.accounts
         self.certificate = ServedCertificate()
         self.announcer = Announcer()
+        self.lifetime = Lifetime(
+            base.database,
+            base.audit,
+            clock,
+            boot_id=read_boot_id(),
+            version=__version__,
+            last_row_ms=base.last_row_ms,
+        )
         self.runners = [Runner(task, clock) for task in (*self._tasks(), *self._network_tasks())]
         base.desired.on_change = self._runner("reconciler").nudge
+        sources = self._sources()
         self.site = Site(
             settings=settings,
             clock=clock,
-            accounts=base.accounts,
+            accounts=self.accounts,
             cities=base.cities,
+            people=base.people,
+            tokens=base.tokens,
             states=self.states,
             streams=self.streams,
             stills=self.stills,
             prober=workers.prober,
-            overview=Overview(self._sources()),
-            interventions=Interventions(volume.keeper, volume.watch, base.database),
+            overview=Overview(sources),
+            metrics=Metrics(sources, lambda: [runner.pulse for runner in self.runners]),
+            interventions=Interventions(volume.keeper, volume.watch, base.database, base.audit, clock),
+            audit=base.audit,
+            viewings=ViewingAudit(base.audit, clock),
             hls=self.hls,
             renderer=Renderer(
                 web_dir(),
@@ -105,6 +130,7 @@ class Daemon:
                 site_name=settings.site.name,
                 version=__version__,
             ),
+            kept_answers=KeptAnswers(base.database, base.keys.vault),
             open_city=self._open_city,
         )
 
@@ -113,7 +139,8 @@ class Daemon:
         base, volume, settings, clock = self._base, self._volume, self._base.settings, self._base.clock
         watch, index, system, rules = volume.watch, volume.index, volume.system, settings.disk
         return (
-            ClockWatch(volume.keeper, base.database, clock),
+            ClockWatch(volume.keeper, base.database, base.audit, clock),
+            AuditHead(base.audit),
             breaker_of(base, volume, self._apply_breaker),
             Reconciler(
                 base.desired,
@@ -156,6 +183,8 @@ class Daemon:
                 relays=settings.runtime_dir / "relays",
             ),
             StillsTask(self.stills, base.database, base.rows, self.states, settings.cameras.stills_every_s),
+            BoxChanges(base.database, base.audit, watch, self.certificate),
+            Refusals(self.accounts.attempts),
         )
 
     def _network_tasks(self) -> Sequence[Task]:
@@ -192,13 +221,15 @@ class Daemon:
         began_ms = newest.wall_ms if newest.wall_ms is not None else self._base.clock.wall_ms()
         return keyframe, began_ms + offset_ms
 
-    def _open_city(self, city: City) -> OpenCity:
-        base, scope = self._base, Scope(self._base.database, city.id)
+    def _open_city(self, city: City, caller: Caller) -> OpenCity:
+        base, scope, rights = self._base, Scope(self._base.database, city.id), caller.rights
         return OpenCity(
             city=city,
-            cameras=base.cameras(city),
+            rights=rights,
+            cameras=base.cameras(city, rights, caller.who),
+            groups=CityGroups(base.database, scope, base.audit, base.clock, caller),
             recordings=CityRecordings(scope, SegmentIds(base.keys.recording_ids)),
-            storage=Storage(scope, city, self._volume.watch, base.clock),
+            storage=Storage(scope, city, rights, self._volume.watch, base.clock),
             states=States(scope),
         )
 
@@ -219,14 +250,24 @@ class Daemon:
             database_bytes=lambda: self.database_watch.bytes,
         )
 
-    def _pulses(self) -> list[dict[str, Any]]:
+    def _pulses(self) -> list[PulseAnswer]:
         return [shown_pulse(runner.pulse, self._base.clock.monotonic()) for runner in self.runners]
 
     async def prepare(self) -> None:
-        """The first pass of what the rest depends on, before anything is served or configured."""
+        """The first pass of what the rest depends on, before anything is served or configured.
+
+        That the daemon has started is written down as soon as it is known whether the clock is right.
+        """
+        await self._runner("clockwatch").run_once()
+        await self.lifetime.begin()
         for runner in self.runners:
-            if runner.task.name in ("clockwatch", "breaker", "reconciler", "certificate"):
+            if runner.task.name in ("breaker", "reconciler", "certificate"):
                 await runner.run_once()
+
+    async def take_leave(self, kind: type[BaseException] | None, *_: object) -> None:
+        """While the store is still open; an end by a bug is told of as a crash, by the next start."""
+        if kind is None or issubclass(kind, asyncio.CancelledError):
+            await self.lifetime.end()
 
 
 def certificate_files(settings: Settings) -> CertificateFiles:
@@ -247,7 +288,7 @@ def told_addresses(settings: Settings) -> tuple[Address, ...]:
     return tuple(one for one in found if str(one) == host)
 
 
-def shown_pulse(pulse: Pulse, monotonic: float) -> dict[str, Any]:
+def shown_pulse(pulse: Pulse, monotonic: float) -> PulseAnswer:
     def at(ms: int | None) -> str | None:
         return None if ms is None else rfc3339(ms)
 
@@ -311,12 +352,14 @@ async def run(settings: Settings, listening: Callable[[str], None], clock: Clock
     """
     async with AsyncExitStack() as stack:
         base = await stack.enter_async_context(open_base(settings, clock))
+        await tell_first_secret(base)
         session = await stack.enter_async_context(
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0))
         )
         workers = Workers(Worker(worker_command()), Prober(settings.cameras.probe_deadline_s, worker_command()))
         stack.push_async_callback(workers.close)
         daemon = Daemon(base, open_volume(base), session, workers)
+        stack.push_async_exit(daemon.take_leave)
         await daemon.prepare()
         addresses = await _listen(stack, daemon, settings)
         stack.push_async_callback(daemon.announcer.withdraw)
@@ -324,6 +367,14 @@ async def run(settings: Settings, listening: Callable[[str], None], clock: Clock
         async with asyncio.TaskGroup() as tasks:
             for runner in daemon.runners:
                 tasks.create_task(runner.run(), name=runner.task.name)
+
+
+async def tell_first_secret(base: Base) -> None:
+    """On the console, whatever it is: plainly, and not through the log, which would keep it from the operator."""
+    first = await base.first_login.prepare()
+    if first:
+        sys.stdout.write(first.text)
+        sys.stdout.flush()
 
 
 async def _listen(stack: AsyncExitStack, daemon: Daemon, settings: Settings) -> Addresses:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from vmsd.clock import Clock, SystemClock
@@ -12,18 +13,27 @@ from vmsd.config import Settings
 from vmsd.host.clocksync import read_kernel_clock
 from vmsd.host.keys import Keys, load_keys
 from vmsd.host.network import own_addresses
+from vmsd.host.signing import load_box_key
 from vmsd.host.tree import Tree
+from vmsd.model.audit import Who
 from vmsd.model.city import City
-from vmsd.services.accounts import Accounts, SessionRules
+from vmsd.model.person import ALL_RIGHTS, Rights
+from vmsd.services.accounts import Accounts
+from vmsd.services.audit import AuditLog
 from vmsd.services.cameras import CityCameras
 from vmsd.services.cities import CityList
 from vmsd.services.clock_trust import Timekeeper
 from vmsd.services.desired import DesiredState
+from vmsd.services.first_login import FirstLogin
 from vmsd.services.index import RecordingIndex
+from vmsd.services.login_sessions import Limits, LoginSessions, SessionRules
 from vmsd.services.passwords import Passwords
+from vmsd.services.people import PersonList
+from vmsd.services.second_factor import SecondFactor
 from vmsd.services.segment_files import SegmentFiles
 from vmsd.services.sources import SourceRules
 from vmsd.services.storage import BreakerState, DiskWatch
+from vmsd.services.tokens import TokenList
 from vmsd.store.cameras import CameraRows, Cameras
 from vmsd.store.database import Database
 from vmsd.store.scope import Scope
@@ -32,6 +42,9 @@ from vmsd.tasks.backup import open_or_recover
 from vmsd.tasks.breaker import Breaker
 from vmsd.tasks.scanner import Scanner
 from vmsd.vendors.addresses import CameraNetworks
+
+CONSOLE = Who(name="console")
+"""Whoever stands at the box itself and runs a command."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +57,50 @@ class Base:
     database: Database
     rows: CameraRows
     desired: DesiredState
+    keeper: Timekeeper
+    audit: AuditLog
+    last_row_ms: int | None
+    """When the audit log got its last row before this program opened it."""
+    passwords: Passwords = field(default_factory=Passwords)
 
     @property
     def accounts(self) -> Accounts:
-        http = self.settings.http
-        rules = SessionRules(http.session_idle_s, http.session_absolute_s)
-        return Accounts(self.database, Passwords(), self.clock, rules)
+        database, clock, http = self.database, self.clock, self.settings.http
+        rules = SessionRules(
+            guards=Limits(http.session_idle_s, http.session_absolute_s),
+            admins=Limits(http.session_admin_idle_s, http.session_admin_absolute_s),
+        )
+        return Accounts(
+            database,
+            self.passwords,
+            clock,
+            LoginSessions(database, clock, rules),
+            SecondFactor(database, self.keys.vault, self.audit, clock, self.settings.site.name),
+            self.first_login,
+            self.audit,
+        )
+
+    @property
+    def first_login(self) -> FirstLogin:
+        return FirstLogin(self.database, self.passwords, self.audit, self.clock, self.settings.data_dir)
+
+    @property
+    def people(self) -> PersonList:
+        return PersonList(self.database, self.passwords, self.audit, self.clock)
+
+    @property
+    def tokens(self) -> TokenList:
+        return TokenList(self.database, self.audit, self.clock)
 
     @property
     def cities(self) -> CityList:
-        return CityList(self.database, self.clock)
+        return CityList(self.database, self.audit, self.clock)
 
-    def cameras(self, city: City) -> CityCameras:
+    def cameras(self, city: City, rights: Rights = ALL_RIGHTS, by: Who = CONSOLE) -> CityCameras:
         scope = Scope(self.database, city.id)
         rules = SourceRules(camera_networks(self.settings), frozenset(self.settings.tunnels))
-        return CityCameras(Cameras(scope, self.rows), scope, rules, self.desired, self.clock)
+        store = Cameras(scope, self.rows)
+        return CityCameras(store, scope, rules, self.desired, self.audit, self.clock, rights=rights, by=by)
 
 
 def camera_networks(settings: Settings) -> CameraNetworks:
@@ -76,8 +118,19 @@ async def open_base(
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = load_keys(settings.data_dir)
     rows = CameraRows(keys.vault)
-    async with open_or_recover(settings, clock, beside_daemon=beside_daemon) as database:
-        yield Base(settings, clock, keys, database, rows, DesiredState(database, rows, settings, keys))
+    keeper = Timekeeper(clock, read_kernel_clock)
+    async with open_or_recover(settings, clock, beside_daemon=beside_daemon) as (database, recovery):
+        audit = AuditLog(database, load_box_key(settings.data_dir), clock, partial(clock_trusted, keeper))
+        last_row_ms = await audit.newest_ms()
+        if recovery is not None:
+            await audit.note(recovery.entry)
+        desired = DesiredState(database, rows, settings, keys)
+        yield Base(settings, clock, keys, database, rows, desired, keeper, audit, last_row_ms)
+
+
+def clock_trusted(keeper: Timekeeper) -> bool:
+    """Now, as the daemon judges it; in a command, where nothing has told the keeper of the past, as the kernel does."""
+    return keeper.look().trusted if keeper.begun else read_kernel_clock().synchronised is True
 
 
 @dataclass(frozen=True)
@@ -97,11 +150,11 @@ def open_volume(base: Base) -> Volume:
     files = SegmentFiles(tree)
     return Volume(
         watch=DiskWatch(base.settings, base.clock),
-        keeper=Timekeeper(base.clock, read_kernel_clock),
+        keeper=base.keeper,
         tree=tree,
         files=files,
         index=RecordingIndex(files, base.clock),
-        system=System(base.database),
+        system=System(base.database, base.audit.append),
     )
 
 

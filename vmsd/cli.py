@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -16,7 +16,7 @@ from vmsd import __version__
 from vmsd.camera_file import read_camera_file
 from vmsd.config import load_settings
 from vmsd.errors import BadSetting, Invalid, VmsdError
-from vmsd.model.person import Role
+from vmsd.model.person import ALL_VERBS, GUARD_VERBS, Role, Verb
 
 EXIT_BAD_SETTING = 78
 """EX_CONFIG of sysexits.h: systemd is told not to restart a daemon that ended so."""
@@ -137,25 +137,64 @@ def user() -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default="SUPERADMIN", show_default=True)
 @click.option("--city", default=None, help="the city's id; needed for everybody but a SUPERADMIN")
+@click.option("--group", "groups", multiple=True, help="of a USER: a camera group or *; or GROUP=view,export")
 @click.password_option()
-def user_add(config_file: Path, name: str, role: str, city: str | None, password: str) -> None:
+def user_add(config_file: Path, name: str, role: str, city: str | None, groups: Sequence[str], password: str) -> None:
     """Add an account."""
     from vmsd import console
 
-    wait_for(console.add_person(load_settings(config_file), name, password, Role(role), city))
+    rights = dict(_right(text) for text in groups) if groups else None
+    wait_for(console.add_person(load_settings(config_file), name, password, Role(role), city, rights))
     click.echo(f"{name} may log in now")
+
+
+def _right(text: str) -> tuple[str, frozenset[Verb]]:
+    group, equals, verbs = text.rpartition("=")
+    return (group, _verbs(verbs)) if equals else (verbs, GUARD_VERBS)
+
+
+def _verbs(text: str) -> frozenset[Verb]:
+    """Raises `UsageError` for a word that is none; an empty text is no verb at all."""
+    words = text.replace(",", " ").split()
+    wrong = [word for word in words if word not in ALL_VERBS]
+    if wrong:
+        raise click.UsageError(f"{wrong[0]} is none of the verbs {', '.join(Verb)}")
+    return frozenset(Verb(word) for word in words)
 
 
 @user.command("reset")
 @config_option
 @click.argument("name")
+@click.option("--without-totp", is_flag=True, help="take the second factor away too")
 @click.password_option()
-def user_reset(config_file: Path, name: str, password: str) -> None:
-    """Give an account a new password; all its sessions end."""
+def user_reset(config_file: Path, name: str, without_totp: bool, password: str) -> None:
+    """Give an account a new password; its sessions and tokens end."""
     from vmsd import console
 
-    wait_for(console.reset_password(load_settings(config_file), name, password))
+    wait_for(console.reset_password(load_settings(config_file), name, password, without_totp=without_totp))
     click.echo(f"{name} has a new password")
+
+
+@user.command("disable")
+@config_option
+@click.argument("name")
+def user_disable(config_file: Path, name: str) -> None:
+    """Keep an account out until it is enabled again; its sessions end, its tokens count for nothing."""
+    from vmsd import console
+
+    wait_for(console.set_status(load_settings(config_file), name, "disabled"))
+    click.echo(f"{name} may not log in any more")
+
+
+@user.command("enable")
+@config_option
+@click.argument("name")
+def user_enable(config_file: Path, name: str) -> None:
+    """Let an account in again."""
+    from vmsd import console
+
+    wait_for(console.set_status(load_settings(config_file), name, "active"))
+    click.echo(f"{name} may log in again")
 
 
 @main.group()
@@ -168,11 +207,13 @@ def token() -> None:
 @click.argument("person")
 @click.option("--name", default="console", show_default=True, help="what the token is for")
 @click.option("--days", type=click.IntRange(1, 365), default=90, show_default=True)
-def token_add(config_file: Path, person: str, name: str, days: int) -> None:
+@click.option("--scope", default=None, help="verbs, such as view,replay; all its owner may do if not given")
+def token_add(config_file: Path, person: str, name: str, days: int, scope: str | None) -> None:
     """A new API token of a person; it is shown this once."""
     from vmsd import console
 
-    click.echo(wait_for(console.add_token(load_settings(config_file), person, name, days)))
+    verbs = None if scope is None else _verbs(scope)
+    click.echo(wait_for(console.add_token(load_settings(config_file), person, name, days, verbs)))
 
 
 @main.group()
@@ -224,7 +265,7 @@ def camera_import(config_file: Path, file: Path, city_id: str, dry_run: bool) ->
     sys.exit(1 if refused else 0)
 
 
-def _say_result(number: int, result: dict[str, Any]) -> bool:
+def _say_result(number: int, result: Mapping[str, Any]) -> bool:
     """One line about one camera; True when it was refused."""
     words = [f"{one['pointer'].strip('/')}: {one['detail']}" for one in result.get("errors", ())]
     outcome = f"refused: {'; '.join(words)}" if words else "fine"

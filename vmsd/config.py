@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vmsd.errors import BadSetting
 
@@ -17,6 +18,19 @@ MIB = 1024**2
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Ratio = Annotated[float, Field(gt=0, lt=1)]
+_ORIGIN = re.compile(r"(https?)://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
+_USUAL_PORT = {"http": ":80", "https": ":443"}
+
+
+def _origin(text: str) -> str:
+    """Another site, written as browsers write it: small letters, no port where it is the usual one."""
+    match = _ORIGIN.fullmatch(text.lower())
+    if match is None or int(match[2] or 1) > 65535:  # noqa: PLR2004 - the last port
+        raise ValueError("must be http:// or https:// and one host, at most with a port: no path, no pattern")
+    return match[0].removesuffix(_USUAL_PORT[match[1]])
+
+
+Origin = Annotated[str, Field(max_length=300), AfterValidator(_origin)]
 
 
 class Section(BaseModel):
@@ -41,7 +55,9 @@ class Site(Section):
 class Http(Section):
     """`keepalive_s` is also the deadline for a request's headers; `body_bytes` limits JSON bodies.
 
-    `connections_per_address` does not count for loopback, where a proxy may speak for many.
+    `connections_per_address` does not count for loopback, where a proxy may speak for many. Pages of the sites in
+    `cors_origins` may use the API with a token of their own; no other site's may. A login lasts so long without a
+    request, those an open page makes by itself included, and so long at all; `session_admin_` is for all but a USER.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +69,29 @@ class Http(Section):
     connections_per_address: int = Field(200, ge=10)
     session_idle_s: int = Field(12 * 3600, ge=60)
     session_absolute_s: int = Field(24 * 3600, ge=60)
+    session_admin_idle_s: int = Field(1800, ge=60)
+    session_admin_absolute_s: int = Field(8 * 3600, ge=60)
+    cors_origins: tuple[Origin, ...] = Field((), max_length=64)
+
+
+class Rate(Section):
+    """At most `burst` at once, and `per_s` in the long run."""
+
+    per_s: float = Field(gt=0, le=10_000)
+    burst: int = Field(ge=1, le=1_000_000)
+
+
+class Rates(Section):
+    """How often one caller may ask, by what it costs; people who are not logged in are counted by address.
+
+    `media` is stills and live video, `heavy` what takes the box long, `login` where a password is tried.
+    """
+
+    read: Rate = Rate(per_s=500, burst=10_000)
+    write: Rate = Rate(per_s=100, burst=4000)
+    heavy: Rate = Rate(per_s=5, burst=200)
+    login: Rate = Rate(per_s=10, burst=200)
+    media: Rate = Rate(per_s=1000, burst=4000)
 
 
 class Https(Section):
@@ -154,6 +193,8 @@ class LiveLimits(Section):
     streams: int = Field(2000, ge=1)
     streams_per_person: int = Field(400, ge=1)
     viewing_s: int = Field(60, ge=10, le=3600)
+    sockets: int = Field(600, ge=1)
+    sockets_per_person: int = Field(200, ge=1)
 
 
 class Settings(Section):
@@ -169,6 +210,7 @@ class Settings(Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     site: Site = Site()
     http: Http = Http()
+    rates: Rates = Rates()
     https: Https = Https()
     mdns: Mdns = Mdns()
     mediamtx: MediaMtx = MediaMtx()

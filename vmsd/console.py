@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vmsd import app
-from vmsd.api.camera_import import import_rows
+from vmsd.api.camera_import import ImportedRow, import_rows
 from vmsd.assets import mediamtx_dir
-from vmsd.base import Base, look_at_disk, open_base, open_volume, scanner_of
+from vmsd.base import CONSOLE, Base, look_at_disk, open_base, open_volume, scanner_of
 from vmsd.clock import SystemClock
 from vmsd.config import Settings
 from vmsd.demo.plan import DemoCamera
@@ -19,9 +20,12 @@ from vmsd.demo.seed import seed_site
 from vmsd.demo.site import Seeded, run_site
 from vmsd.errors import BadSetting
 from vmsd.mediamtx.config import ConfigFile, render
+from vmsd.model.audit import Action, Entry
 from vmsd.model.city import Plan
-from vmsd.model.person import Role
+from vmsd.model.person import Role, Status, Verb
+from vmsd.services.people import GroupVerbs, PersonFields, fields_of
 from vmsd.services.probe import Prober
+from vmsd.services.tokens import DAY_MS
 from vmsd.tasks.reconciler import write_relays
 from vmsd.tasks.scanner import rebuild
 
@@ -41,27 +45,48 @@ async def _write_mediamtx(base: Base, out: Path) -> None:
     write_relays(base.settings.runtime_dir / "relays", plan.relays)
 
 
-async def add_person(settings: Settings, name: str, password: str, role: Role, city_id: str | None) -> None:
+async def add_person(
+    settings: Settings,
+    name: str,
+    password: str,
+    role: Role,
+    city_id: str | None,
+    groups: GroupVerbs | None = None,
+) -> None:
     if (role == Role.SUPERADMIN) != (city_id is None):
         raise BadSetting("a SUPERADMIN belongs to no city, everybody else to one: see --city")
     async with open_base(settings, beside_daemon=True) as base:
         city = await base.cities.get(city_id) if city_id else None
-        await base.accounts.add_person(name, password, role, city.id if city else None)
+        fields = PersonFields(name, role, city.id if city else None, groups=groups)
+        await base.people.add(fields, password, CONSOLE)
 
 
-async def reset_password(settings: Settings, name: str, password: str) -> None:
+async def reset_password(settings: Settings, name: str, password: str, *, without_totp: bool = False) -> None:
     async with open_base(settings, beside_daemon=True) as base:
-        await base.accounts.set_password(name, password)
+        person = await base.people.get_named(name)
+        await base.people.reset(person, password, CONSOLE, without_totp=without_totp)
+        if person.secret_until_ms is not None:
+            await base.first_login.forget()
 
 
-async def add_token(settings: Settings, person: str, name: str, days: int) -> str:
+async def set_status(settings: Settings, name: str, status: Status) -> None:
     async with open_base(settings, beside_daemon=True) as base:
-        return await base.accounts.add_token(await base.accounts.get(person), name, days)
+        person = await base.people.get_named(name)
+        await base.people.change(person, replace(fields_of(person), status=status), CONSOLE)
+
+
+async def add_token(settings: Settings, person: str, name: str, days: int, scope: frozenset[Verb] | None = None) -> str:
+    """With all its owner may do unless `scope` says less."""
+    async with open_base(settings, beside_daemon=True) as base:
+        owner = await base.people.get_named(person)
+        expires_ms = base.clock.wall_ms() + days * DAY_MS
+        verbs = owner.rights.anywhere if scope is None else scope
+        return (await base.tokens.add(owner, name, verbs, CONSOLE, expires_ms=expires_ms)).secret
 
 
 async def add_city(settings: Settings, name: str, plan: Plan) -> str:
     async with open_base(settings, beside_daemon=True) as base:
-        return (await base.cities.add(name=name, plan=plan)).public_id
+        return (await base.cities.add(name=name, plan=plan, by=CONSOLE)).public_id
 
 
 async def probe(url: str) -> dict[str, Any]:
@@ -74,7 +99,7 @@ async def probe(url: str) -> dict[str, Any]:
 
 async def import_cameras(
     settings: Settings, city_id: str, rows: Sequence[dict[str, Any]], *, dry_run: bool, as_text: bool
-) -> list[dict[str, Any]]:
+) -> list[ImportedRow]:
     """One result per row, with its errors; the rows that are fine are added unless `dry_run`."""
     async with open_base(settings, beside_daemon=True) as base:
         cameras = base.cameras(await base.cities.get(city_id))
@@ -88,7 +113,9 @@ async def rebuild_index(settings: Settings, progress: Callable[[int, int], None]
         await look_at_disk(base, volume)
         if not volume.watch.volume.ok:
             raise BadSetting(f"the recordings volume is {volume.watch.volume.condition}")
-        return await rebuild(scanner_of(base, volume), volume.index, progress)
+        files = await rebuild(scanner_of(base, volume), volume.index, progress)
+        await base.audit.note(Entry(Action.INDEX_REBUILT, CONSOLE, facts={"recordings": files}))
+        return files
 
 
 async def run_demo(data: Path, *, port: int, count: int) -> None:
@@ -97,7 +124,7 @@ async def run_demo(data: Path, *, port: int, count: int) -> None:
 
     async def seed(settings: Settings, running: list[tuple[DemoCamera, dict[str, Any]]]) -> Seeded:
         async with open_base(settings) as base:
-            seeded = await seed_site(base.accounts, base.cities, base.cameras, running, data / "people.json")
+            seeded = await seed_site(base, running, data / "people.json")
             await _write_mediamtx(base, settings.mediamtx_file)
             return seeded
 

@@ -42,15 +42,38 @@ class Malformed(VmsdError):
 
 
 class NotLoggedIn(VmsdError):
-    """Nobody is calling, or with an account, session or token that does not count (any more)."""
+    """Nobody is calling, or with an account, session or token that does not count (any more).
+
+    `cause` is a word for a program that can do something about it.
+    """
+
+    def __init__(self, detail: str, cause: str | None = None) -> None:
+        super().__init__(detail)
+        self.cause = cause
 
 
 class NotAllowed(VmsdError):
-    """The caller is known and may not do this."""
+    """The caller is known and may not do this; `cause` is a word for a program that can do something about it."""
+
+    def __init__(self, detail: str, cause: str | None = None) -> None:
+        super().__init__(detail)
+        self.cause = cause
 
 
 class Conflict(VmsdError):
     """It clashes with something that exists already."""
+
+
+class StillRunning(Conflict):
+    """The very same thing is being done just now; ask again after `retry_after_s` seconds."""
+
+    def __init__(self, detail: str, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Outdated(VmsdError):
+    """The change was meant for a version of the thing that is no longer the present one."""
 
 
 class TooMany(VmsdError):

@@ -32,6 +32,7 @@ _MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
 def set_up_logs(level: str, output: TextIO = sys.stdout) -> None:
     """Once, at the start of the program; everything aiohttp and asyncio say goes the same way."""
     shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(

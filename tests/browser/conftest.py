@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, ViewportSize, async_playwright
 
 from tests.support.processes import until
 from tests.support.site import Site, TestCamera
@@ -52,13 +55,30 @@ class Guard:
         await self.page.goto(self.site.url + path)
         return self
 
-    async def log_in(self) -> Self:
-        await self.open("/login")
-        await self.page.get_by_label("Usuário").fill("admin")
-        await self.page.get_by_label("Senha").fill(PASSWORD)
-        await self.page.get_by_role("button", name="Entrar").click()
+    async def log_in(self, name: str = "admin", password: str = PASSWORD) -> Self:
+        await self.give_password(name, password)
         await self.page.wait_for_url(f"{self.site.url}/")
         return self
+
+    async def give_password(self, name: str, password: str) -> None:
+        """At the login page, to where it leads."""
+        await self.open("/login")
+        await self.page.get_by_label("Usuário").fill(name)
+        await self.page.get_by_label("Senha").fill(password)
+        await self.page.get_by_role("button", name="Entrar").click()
+
+    async def come_in(self, name: str = "admin", password: str = PASSWORD) -> Self:
+        """Logged in without the page for it."""
+        request = self.page.context.request
+        body = {"name": name, "password": password}
+        answer = await request.post(f"{self.site.url}/api/v1/auth/login", data=body)
+        assert answer.ok, await answer.text()
+        return self
+
+    async def log_out(self) -> None:
+        await self.page.locator(".menu summary").click()
+        await self.page.get_by_role("button", name="Sair").click()
+        await self.page.wait_for_url("**/login")
 
     async def tiles(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = await self.page.evaluate(TILES)
@@ -100,14 +120,20 @@ def _moves(before: dict[str, Any], after: dict[str, Any]) -> bool:
     return after["shown"] == "live" and after["ready"] >= 2 and after["position"] > before["position"]
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+@asynccontextmanager
+async def _chromium() -> AsyncIterator[Browser]:
     if not HAS_CHROMIUM:
         pytest.skip("Chromium, which these tests drive, is not installed")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         await browser.close()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with _chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -120,6 +146,44 @@ async def visitor(site: Site, browser: Browser) -> AsyncIterator[Guard]:
         guard = Guard(site, await context.new_page())
         yield guard
     assert guard.complaints == []
+
+
+@dataclass(frozen=True)
+class Office:
+    """A running site without cameras and a browser, for all tests of a file: each brings people of its own."""
+
+    site: Site
+    browser: Browser
+
+    @asynccontextmanager
+    async def window(self, width: int = 1440) -> AsyncIterator[Guard]:
+        """Somebody else's, not logged in; nothing to complain of at the end."""
+        viewport: ViewportSize = {"width": width, "height": 900}
+        async with await self.browser.new_context(viewport=viewport, locale="pt-BR") as context:
+            guard = Guard(self.site, await context.new_page())
+            yield guard
+        assert guard.complaints == []
+
+    async def add_person(self, name: str, *rights: dict[str, object], role: str = "USER") -> str:
+        """With the password of these tests; their id."""
+        body = {"name": name, "password": PASSWORD, "role": role} | ({"groups": rights} if role == "USER" else {})
+        status, person = await self.site.ask("POST", "/api/v1/users", body)
+        assert status == 201, person
+        return str(person["id"])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
+    async with _chromium() as browser, Site(tmp_path_factory.mktemp("office")) as site:
+        await site.start()
+        yield Office(site, browser)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def clerk(office: Office) -> AsyncIterator[Guard]:
+    """A superadmin at work in the office."""
+    async with office.window() as guard:
+        yield await guard.come_in()
 
 
 @pytest.fixture

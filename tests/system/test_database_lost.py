@@ -74,8 +74,8 @@ async def test_a_database_lost_with_its_snapshots_is_made_again_from_the_folders
         _lose_database(site)
         await site.start_mediamtx()
         await site.start_vmsd()
-        await site.command("user", "add", "admin", "--password", "uma senha de teste")
-        site.token = await site.command("token", "add", "admin")
+        await site.command("user", "add", "operador", "--password", "uma senha de teste")
+        site.token = await site.command("token", "add", "operador")
         await until(lambda: _all_indexed(site, camera_id), 20, "the index is complete")
         (city,) = (await site.get("/api/v1/cities"))["items"]
         assert (city["id"], city["plan"]) == (site.city_id, "premium"), "kept as long as any plan does"

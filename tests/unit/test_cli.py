@@ -6,6 +6,7 @@ import json
 import logging
 import sqlite3
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -125,6 +126,66 @@ def test_the_first_accounts(config):
     vmsd("user", "reset", "ninguem", "--password", "outra senha boa", "--config", config, expect=1)
     assert vmsd("token", "add", "admin", "--config", config).stdout.startswith("vmsd_")
     vmsd("token", "add", "ninguem", "--config", config, expect=1)
+
+
+def rows(config: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(config.parent / "data" / "vmsd.db")) as database, database:
+        return database.execute(sql).fetchall()
+
+
+def test_the_rights_of_a_user_are_said_at_the_console(config):
+    city = vmsd("city", "add", "Cidade", "--config", config).stdout.strip()
+    add = ("user", "add", "--config", config, "--password", "uma senha boa", "--role", "USER", "--city", city)
+    for name, groups in (
+        ("a", ()),
+        ("b", ("--group", "Praça", "--group", "*=manage view")),
+        (
+            "c",
+            (
+                "--group",
+                "x=",
+            ),
+        ),
+    ):
+        vmsd(*add, name, *groups)
+    found = rows(config, "SELECT name, group_id, verbs FROM person_right JOIN person ON id = person_id ORDER BY 1, 2")
+    assert found == [("a", 0, "replay view"), ("b", 0, "manage view"), ("b", 1, "replay view")]
+    for groups in (("--group", "x=see"), ("--group", "=view"), ("--group", "x", "--group", "x=view,see")):
+        vmsd(*add, "d", *groups, expect=1 if groups[1] == "=view" else 2)
+    vmsd(*add[:-4], "--role", "SUPERADMIN", "e", "--group", "x", expect=1)
+
+
+def test_an_account_is_kept_out_and_let_in_from_the_console(config):
+    add = ("user", "add", "--config", config, "--password", "uma senha boa")
+    vmsd(*add, "admin")
+    assert "last active SUPERADMIN" in vmsd("user", "disable", "admin", "--config", config, expect=1).stderr
+    vmsd(*add, "segundo")
+    for word, status in (("disable", "disabled"), ("enable", "active")):
+        vmsd("user", word, "admin", "--config", config)
+        assert rows(config, "SELECT status FROM person WHERE name = 'admin'") == [(status,)]
+        vmsd("user", word, "ninguem", "--config", config, expect=1)
+
+
+def test_whoever_lost_password_and_second_factor_is_let_in_by_the_console(config):
+    vmsd("user", "add", "admin", "--password", "uma senha boa", "--config", config)
+    vmsd("token", "add", "admin", "--config", config)
+    rows(config, "UPDATE person SET totp = x'00', must_change = 1, secret_until_ms = 1")
+    reset = ("user", "reset", "admin", "--password", "outra senha boa", "--config", config)
+    vmsd(*reset)
+    assert rows(config, "SELECT totp, must_change, secret_until_ms FROM person") == [(b"\0", 0, None)]
+    vmsd(*reset, "--without-totp")
+    assert rows(config, "SELECT totp FROM person") == [(None,)]
+    assert rows(config, "SELECT * FROM api_token") == []
+
+
+def test_a_token_from_the_console_may_what_is_said(config):
+    vmsd("user", "add", "admin", "--password", "uma senha boa", "--config", config)
+    add = ("token", "add", "admin", "--config", config)
+    for scope in ((), ("--scope", "view,replay"), ("--scope", "")):
+        vmsd(*add, *scope)
+    assert "see" in vmsd(*add, "--scope", "view see", expect=2).stderr
+    found = rows(config, "SELECT scope FROM api_token")
+    assert found == [("configure export manage preserve replay view",), ("replay view",), ("",)]
 
 
 def imported(config: Path, file: Path, *words: str, expect: int = 0) -> Result:

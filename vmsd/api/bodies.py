@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +14,7 @@ from aiohttp import web
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -22,16 +24,22 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from vmsd.api.operation import Operation, find_operation
 from vmsd.api.site import SITE
 from vmsd.errors import FieldProblem, Invalid, Malformed, NotFound, TooLarge, TooSlow
 
 Item = TypeVar("Item")
 Model = TypeVar("Model", bound=BaseModel)
 
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 MOST_PROBLEMS = 50
 """An answer names at most so many wrong fields, however many there are."""
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Password = Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=False)]
+Password = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, strip_whitespace=False),
+    Field(examples=["a sentence of your own"]),
+]
 dumps = partial(json.dumps, allow_nan=False)
 
 
@@ -47,20 +55,33 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
+QUERY = web.RequestKey("query", Query)
+
+
+def _refuse_other_times(value: Any) -> Any:
+    """Left alone, pydantic would also take seconds since 1970, a date alone, a blank for the T."""
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise PydanticCustomError("time", "must be a time as RFC 3339 writes it, with Z or an offset")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_refuse_other_times)]
+
+
 class Page(Query):
     limit: int = Field(50, ge=1, le=500)
-    cursor: str | None = Field(None, max_length=200)
+    cursor: str | None = Field(None, max_length=200, description="The `next` of the page before.")
 
 
 class Period(Query):
     """`start` included, `end` not; both with an offset."""
 
-    start: AwareDatetime
-    end: AwareDatetime
+    start: Moment = Field(examples=["2026-11-20T22:00:00Z"])
+    end: Moment = Field(description="Not included.", examples=["2026-11-20T22:30:00Z"])
 
     @field_validator("end")
     @classmethod
-    def _after_start(cls, end: AwareDatetime, info: ValidationInfo) -> AwareDatetime:
+    def _after_start(cls, end: Moment, info: ValidationInfo) -> Moment:
         if "start" in info.data and end <= info.data["start"]:
             raise PydanticCustomError("period", "must be after start")
         return end
@@ -76,15 +97,31 @@ class Period(Query):
 
 async def read_body(request: web.Request, model: type[Model]) -> Model:
     """Raises `Malformed` for what is not JSON, `Invalid` for what is not `model`, `TooLarge`, `TooSlow`."""
-    return parse(model, await read_json(request))
+    declared = declared_of(request)
+    _hold_to(model, declared.body)
+    return parse(model, await read_json(request, empty={} if declared.body_optional else None))
 
 
-async def read_patch(request: web.Request) -> dict[str, Any]:
-    """The members an object is to have from now on; the rest of it stays. Raises as `read_body` does."""
+async def read_patch(request: web.Request, model: type[BaseModel]) -> dict[str, Any]:
+    """The members a `model` is to have from now on; the rest of it stays. Raises as `read_body` does."""
+    _hold_to(model, declared_of(request).patch)
     patch = await read_json(request)
     if not isinstance(patch, dict):
         raise Invalid("the body is not an object", FieldProblem("", "must be an object"))
     return patch
+
+
+def declared_of(request: web.Request) -> Operation:
+    """What is said at the handler of this request."""
+    declared = find_operation(request.match_info.handler)
+    if declared is None:
+        raise TypeError(f"{request.match_info.handler} is no @operation")
+    return declared
+
+
+def _hold_to(model: type[BaseModel], declared: type[BaseModel] | None) -> None:
+    if model is not declared:
+        raise TypeError(f"the operation declares {declared and declared.__name__}, not {model.__name__}")
 
 
 async def read_json(request: web.Request, *, empty: Any = None) -> Any:
@@ -95,7 +132,7 @@ async def read_json(request: web.Request, *, empty: Any = None) -> Any:
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType
     try:
-        return json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant)
+        return json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise Malformed("the body is not JSON") from error
 
@@ -122,6 +159,12 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def _number(text: str) -> float | int:
+    """JSON knows one kind of number: 51.0 is 51."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
@@ -138,7 +181,7 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 
 def query_of(request: web.Request, model: type[Model]) -> Model:
     """What the door has read of the query, for a route that is in the table with this `model`."""
-    query = request["query"]
+    query = request[QUERY]
     if not isinstance(query, model):
         raise TypeError(f"the table of routes promises {type(query).__name__}, not {model.__name__}")
     return query

@@ -9,10 +9,12 @@ from pydantic import Field, StringConstraints
 from vmsd.api.bodies import Body, Name
 from vmsd.model.camera import Camera, Location, Protocol
 from vmsd.services.cameras import CameraFields
+from vmsd.services.names import MOST_CHARS, NAME_PATTERN
 from vmsd.vendors.urls import mask
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 Word = Annotated[str, StringConstraints(max_length=200, pattern=PRINTABLE)]
+GroupName = Annotated[str, StringConstraints(max_length=MOST_CHARS, pattern=f"^$|{NAME_PATTERN}")]
 CameraPassword = Annotated[str, StringConstraints(max_length=200, pattern=PRINTABLE, strip_whitespace=False)]
 BUILT_FROM = {"vendor", "host", "channel", "subtype"}
 Url = Annotated[str, StringConstraints(max_length=2000)]
@@ -24,29 +26,29 @@ class Place(Body):
 
 
 class Source(Body):
-    """The part of a camera that says where its video comes from."""
+    """Where its video comes from: an address, a vendor and a host, a tunnel, or nowhere (RTMP that is pushed)."""
 
     protocol: Protocol = "rtsp"
-    source_url: Url = ""
-    sub_source_url: Url = ""
-    substream: bool = False
-    vendor: Word = ""
-    host: Word = ""
+    source_url: Url = Field("", examples=["rtsp://198.51.100.20/live"])
+    sub_source_url: Url = Field("", description="Of a smaller stream with the same user, for live tiles.")
+    substream: bool = Field(default=False, description="Have the vendor's address of the smaller stream made as well.")
+    vendor: Word = Field("", description="`intelbras`, `hikvision` or `generic`: the address is made from the host.")
+    host: Word = Field("", description="Name or address, with `:port` where it is not the usual one.")
     username: Word = ""
     password: CameraPassword | None = None
     channel: int = Field(1, ge=1, le=256)
     subtype: int = Field(0, ge=0, le=9)
-    tunnel: Word = ""
+    tunnel: Word = Field("", description="Of the box's configuration, for `p2p`.")
     tunnel_target: Word = ""
 
 
 class NewCamera(Source):
-    name: Name
+    name: Name = Field(examples=["Portaria"])
     recording_enabled: bool = True
-    retention_days: int | None = Field(None, ge=1, le=365)
+    retention_days: int | None = Field(None, ge=1, le=365, description="Of its own; null is the city's.")
     location: Place | None = None
-    audio: bool = False
-    group: Word = ""
+    audio: bool = Field(default=False, description="Whether sound is recorded and sent too.")
+    group: GroupName = Field("", description="The name of its group, made if there is none; empty for none.")
 
 
 def fields_of(body: NewCamera) -> CameraFields:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 from aiohttp import web
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from vmsd.api.bodies import Body, Query, json_answer, parse, query_of, read_body
 from vmsd.api.camera_bodies import NewCamera, fields_of
 from vmsd.api.door import city_of
+from vmsd.api.operation import operation
 from vmsd.api.site import SITE
 from vmsd.clock import Clock
 from vmsd.errors import FieldProblem, Invalid
+from vmsd.model.shapes import Count, Id
 from vmsd.services.cameras import CityCameras
 
 MOST_CAMERAS = 500
@@ -22,20 +25,46 @@ DEADLINE_S = 60.0
 
 
 class CameraBatch(Body):
-    cameras: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_CAMERAS)
+    cameras: list[dict[str, Any]] = Field(
+        min_length=1,
+        max_length=MOST_CAMERAS,
+        description="Each as `add_camera` takes it.",
+        examples=[[{"name": "Portaria", "source_url": "rtsp://198.51.100.20/live"}]],
+    )
 
 
 class Import(Query):
     dry_run: bool = False
 
 
+class RefusedField(TypedDict):
+    pointer: Annotated[str, Field(description="A JSON pointer into the row.", examples=["/source_url"])]
+    detail: str
+
+
+class ImportedRow(TypedDict):
+    """`id` of the new camera, null on a dry run; `errors` instead when the row was refused."""
+
+    name: str | None
+    id: NotRequired[Id | None]
+    errors: NotRequired[list[RefusedField]]
+
+
+class ImportAnswer(TypedDict):
+    items: list[ImportedRow]
+    added: Count
+    refused: Count
+
+
+@operation(body=CameraBatch, answer=ImportAnswer, status=201, also={200: "A dry run, or some rows were refused."})
 async def import_cameras(request: web.Request) -> web.Response:
+    """Each by itself, in order: one that is refused keeps none of the others out. A dry run adds none."""
     dry_run = query_of(request, Import).dry_run
     batch = await read_body(request, CameraBatch)
     clock = request.app[SITE].clock
     results = await import_rows(city_of(request).cameras, batch.cameras, clock, dry_run=dry_run)
     refused = sum("errors" in result for result in results)
-    answer = {"items": results, "added": 0 if dry_run else len(results) - refused, "refused": refused}
+    answer: ImportAnswer = {"items": results, "added": 0 if dry_run else len(results) - refused, "refused": refused}
     return json_answer(answer, 200 if dry_run or refused else 201)
 
 
@@ -46,7 +75,7 @@ async def import_rows(
     *,
     dry_run: bool,
     as_text: bool = False,
-) -> list[dict[str, Any]]:
+) -> list[ImportedRow]:
     """`as_text` rows have their numbers and yes/no written as text."""
     end_s = clock.monotonic() + DEADLINE_S
     return [
@@ -57,7 +86,7 @@ async def import_rows(
     ]
 
 
-async def _result(cameras: CityCameras, row: dict[str, Any], *, dry_run: bool, as_text: bool) -> dict[str, Any]:
+async def _result(cameras: CityCameras, row: dict[str, Any], *, dry_run: bool, as_text: bool) -> ImportedRow:
     """With the new camera's id, None when nothing was to be added, or with what is wrong."""
     try:
         fields = fields_of(parse(NewCamera, row, strict=not as_text))
@@ -67,7 +96,7 @@ async def _result(cameras: CityCameras, row: dict[str, Any], *, dry_run: bool, a
     return {"name": camera.name, "id": None if dry_run else camera.public_id}
 
 
-def _refused(row: dict[str, Any], *problems: FieldProblem) -> dict[str, Any]:
+def _refused(row: dict[str, Any], *problems: FieldProblem) -> ImportedRow:
     name = row.get("name")
-    errors = [{"pointer": one.pointer, "detail": one.detail} for one in problems]
+    errors: list[RefusedField] = [{"pointer": one.pointer, "detail": one.detail} for one in problems]
     return {"name": name if isinstance(name, str) else None, "errors": errors}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from vmsd.api.bodies import (
@@ -16,18 +14,22 @@ from vmsd.api.bodies import (
     parse,
     query_of,
     read_body,
-    read_json,
     read_patch,
 )
+from vmsd.api.camera_answers import CameraAnswer, ProbeAnswer, RecordingAnswer, StateChangeAnswer
 from vmsd.api.camera_bodies import NewCamera, Source, fields_of, present, unmasked
-from vmsd.api.door import caller_of, city_of, may
+from vmsd.api.door import caller_of, city_of, require_fresh, verb_of
+from vmsd.api.etags import etag_of, refuse_outdated
 from vmsd.api.ids import id_in_path
+from vmsd.api.operation import operation
 from vmsd.api.site import SITE
 from vmsd.clock import rfc3339
 from vmsd.errors import NotFound
 from vmsd.model.camera import Camera
 from vmsd.model.person import Verb
+from vmsd.model.shapes import Listing
 from vmsd.model.state import LiveState
+from vmsd.services.answers import StatusAnswer
 from vmsd.vendors.urls import mask
 
 
@@ -37,7 +39,7 @@ class Recording(Body):
     recording: bool = True
 
 
-def shown(camera: Camera, state: LiveState, *, applied: bool) -> dict[str, Any]:
+def shown(camera: Camera, state: LiveState, *, applied: bool) -> CameraAnswer:
     """A camera as everybody who may see it sees it: no password, no internal number."""
     return {
         "id": camera.public_id,
@@ -54,7 +56,7 @@ def shown(camera: Camera, state: LiveState, *, applied: bool) -> dict[str, Any]:
         "tunnel_target": camera.tunnel_target,
         "recording_enabled": camera.recording_enabled,
         "retention_days": camera.retention_days,
-        "location": camera.location and {"lat": camera.location.lat, "lon": camera.location.lon},
+        "location": {"lat": place.lat, "lon": place.lon} if (place := camera.location) else None,
         "audio": camera.audio,
         "group": camera.group,
         "created_at": rfc3339(camera.created_ms),
@@ -65,19 +67,23 @@ def shown(camera: Camera, state: LiveState, *, applied: bool) -> dict[str, Any]:
     }
 
 
-def _shown(request: web.Request, camera: Camera, *, applied: bool | None = None) -> dict[str, Any]:
+def _shown(request: web.Request, camera: Camera, *, applied: bool | None = None) -> CameraAnswer:
     site, city = request.app[SITE], city_of(request)
     if applied is None:
         applied = site.overview.applied(city.city, camera)
     return shown(camera, site.states.of(camera), applied=applied)
 
 
-def _shown_alone(request: web.Request, camera: Camera, *, applied: bool | None = None) -> dict[str, Any]:
+def _shown_alone(request: web.Request, camera: Camera, *, applied: bool | None = None) -> CameraAnswer:
     """With the key a pushing camera needs, for those who may set cameras up; no list carries it."""
     answer = _shown(request, camera, applied=applied)
-    if camera.pushes and may(request, Verb.CONFIGURE):
+    if camera.pushes and Verb.CONFIGURE in city_of(request).cameras.held(camera):
         answer["publish"] = request.app[SITE].overview.publish_address(city_of(request).city, camera)
     return answer
+
+
+def tag(camera: Camera) -> str:
+    return etag_of(camera.public_id, camera.changed_ms)
 
 
 async def _applied(request: web.Request) -> bool:
@@ -86,7 +92,9 @@ async def _applied(request: web.Request) -> bool:
     return not away and await city_of(request).cameras.applied()
 
 
+@operation(answer=Listing[CameraAnswer])
 async def list_cameras(request: web.Request) -> web.Response:
+    """Those the caller may see."""
     page = query_of(request, Page)
     with naming_cursor():
         found = await city_of(request).cameras.list(after=page.cursor, limit=page.limit + 1)
@@ -94,30 +102,50 @@ async def list_cameras(request: web.Request) -> web.Response:
     return json_answer({"items": [_shown(request, camera) for camera in cameras], "next": following})
 
 
+@operation(body=NewCamera, answer=CameraAnswer, status=201, errors=(409,), etag=True)
 async def add_camera(request: web.Request) -> web.Response:
+    """From an address, or from a vendor and a host; `rtmp` with neither is a camera that pushes.
+
+    With MediaMTX away the camera is kept all the same: `applied` is false then, and becomes true by itself.
+    """
     body = await read_body(request, NewCamera)
     camera = await city_of(request).cameras.add(fields_of(body))
     answer = _shown_alone(request, camera, applied=await _applied(request))
-    return json_answer(answer, 201, {"Location": f"/api/v1/cameras/{camera.public_id}"})
+    headers = {"Location": f"/api/v1/cameras/{camera.public_id}", "ETag": tag(camera)}
+    return json_answer(answer, 201, headers)
 
 
+@operation(answer=CameraAnswer, etag=True)
 async def get_camera(request: web.Request) -> web.Response:
-    return json_answer(_shown_alone(request, await camera_of(request)))
-
-
-async def change_camera(request: web.Request) -> web.Response:
+    """Its tag names the version of its settings; what the camera does at the moment has none."""
     camera = await camera_of(request)
-    patch = unmasked(camera, await read_patch(request))
+    return json_answer(_shown_alone(request, camera), headers={"ETag": tag(camera)})
+
+
+@operation(patch=NewCamera, answer=CameraAnswer, errors=(409,), etag=True)
+async def change_camera(request: web.Request) -> web.Response:
+    """A password is kept until another is given. A change of `retention_days` wants a fresh password."""
+    camera = await camera_of(request)
+    refuse_outdated(request, tag(camera))
+    patch = unmasked(camera, await read_patch(request, NewCamera))
     body = parse(NewCamera, present(camera, patch) | patch)
+    if body.retention_days != camera.retention_days:
+        require_fresh(request)
     changed = await city_of(request).cameras.change(camera, fields_of(body))
-    return json_answer(_shown_alone(request, changed, applied=await _applied(request)))
+    answer = _shown_alone(request, changed, applied=await _applied(request))
+    return json_answer(answer, headers={"ETag": tag(changed)})
 
 
+@operation(etag=True)
 async def remove_camera(request: web.Request) -> web.Response:
-    await city_of(request).cameras.remove(await camera_of(request))
+    """Its recordings stay for as long as they were promised."""
+    camera = await camera_of(request)
+    refuse_outdated(request, tag(camera))
+    await city_of(request).cameras.remove(camera)
     return web.Response(status=204)
 
 
+@operation(name="probe_camera", body=Source, answer=ProbeAnswer)
 async def probe(request: web.Request) -> web.Response:
     """Opens the source and says what it really sends; saves nothing."""
     body = await read_body(request, Source)
@@ -127,44 +155,59 @@ async def probe(request: web.Request) -> web.Response:
     return json_answer(facts)
 
 
+@operation(name="get_camera_status", answer=StatusAnswer)
 async def status(request: web.Request) -> web.Response:
+    """What it is doing now, measured."""
     camera = await camera_of(request)
     return json_answer(request.app[SITE].overview.status(camera))
 
 
+@operation(name="list_camera_states", answer=Listing[StateChangeAnswer])
 async def history(request: web.Request) -> web.Response:
+    """Each change within the period, and the state it began with; oldest first."""
     period = query_of(request, Period)
     camera = await camera_of(request)
     changes = await city_of(request).states.between(camera.id, period.start_ms, period.end_ms)
-    items = [{"at": rfc3339(one.at_ms), "state": one.state, "cause": one.cause} for one in changes]
+    items: list[StateChangeAnswer] = [
+        {"at": rfc3339(one.at_ms), "state": one.state, "cause": one.cause} for one in changes
+    ]
     return json_answer({"items": items, "next": None})
 
 
+@operation(name="get_camera_recording", answer=RecordingAnswer)
 async def get_recording(request: web.Request) -> web.Response:
+    """Whether it is to be recorded, and whether it is."""
     camera = await camera_of(request)
     return json_answer(_recording(request, camera))
 
 
+@operation(body=Recording, body_optional=True, answer=RecordingAnswer, errors=(409, 507), etag=True)
 async def start_recording(request: web.Request) -> web.Response:
     """Refused while nothing can be recorded: an answer that says `recording` must be true soon."""
-    body = parse(Recording, await read_json(request, empty={}))
+    body = await read_body(request, Recording)
     camera = await camera_of(request)
+    refuse_outdated(request, tag(camera))
     if body.recording:
         request.app[SITE].overview.refuse_full_storage()
     return await _set_recording(request, camera, enabled=body.recording)
 
 
+@operation(answer=RecordingAnswer, errors=(409,), etag=True)
 async def stop_recording(request: web.Request) -> web.Response:
-    return await _set_recording(request, await camera_of(request), enabled=False)
+    """What was recorded stays."""
+    camera = await camera_of(request)
+    refuse_outdated(request, tag(camera))
+    return await _set_recording(request, camera, enabled=False)
 
 
 async def _set_recording(request: web.Request, camera: Camera, *, enabled: bool) -> web.Response:
     changed = await city_of(request).cameras.set_recording(camera, enabled=enabled)
-    said = {"recording": changed.recording_enabled, "applied": await _applied(request)}
-    return json_answer(_recording(request, changed) | said)
+    answer = _recording(request, changed)
+    answer["recording"], answer["applied"] = changed.recording_enabled, await _applied(request)
+    return json_answer(answer)
 
 
-def _recording(request: web.Request, camera: Camera) -> dict[str, Any]:
+def _recording(request: web.Request, camera: Camera) -> RecordingAnswer:
     """`enabled` is what was asked, `recording` what reaches the disk."""
     overview = request.app[SITE].overview
     since = rfc3339(camera.recording_since_ms) if camera.recording_enabled else None
@@ -180,7 +223,7 @@ def _recording(request: web.Request, camera: Camera) -> dict[str, Any]:
 
 async def camera_of(request: web.Request) -> Camera:
     """The one in the URL; a viewing token opens only its own."""
-    camera = await city_of(request).cameras.get(id_in_path(request, "camera_id", "camera"))
+    camera = await city_of(request).cameras.get(id_in_path(request, "camera_id", "camera"), verb_of(request))
     caller = caller_of(request)
     if caller.camera_id is not None and caller.camera_id != camera.id:
         raise NotFound("there is no such camera")

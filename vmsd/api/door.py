@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from vmsd.api.bodies import read_query
+from vmsd.api.bodies import QUERY, read_query
 from vmsd.api.ids import find_id
 from vmsd.api.policy import Handler, Route, Tenant
 from vmsd.api.site import SITE, Site
 from vmsd.errors import Malformed, NotAllowed, NotFound, NotLoggedIn
 from vmsd.model.city import City
 from vmsd.model.person import Caller, Role, Verb
+from vmsd.pages.request import CALLER, CITY
 from vmsd.services.accounts import TOKEN_PREFIX
 from vmsd.services.open_city import OpenCity
 from vmsd.services.streams import Stream
@@ -25,53 +26,89 @@ SECURE_COOKIE = "__Host-vmsd"
 """Browsers let nobody but this very host set a cookie of this name, and only over TLS; RFC 6265bis, 4.1.3.2."""
 CITY_HEADER = "X-City-ID"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FRESH_S = 600
+"""How long after the password was given the most sensitive things may be done."""
+ROUTE = web.RequestKey("route", Route)
+STREAM = web.RequestKey("stream", Stream)
+"""The viewing session whose token the request carries."""
 
 
 def door(policies: Mapping[web.AbstractRoute, Route]) -> Middleware:
-    """The middleware for a route table; a route that is not in it answers 404 or 405 by itself."""
+    """The middleware for a route table; what is at no address answers 404 or 405 by itself."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        route = policies.get(request.match_info.route)
+        found = request.match_info.route
+        route = policies.get(found)
         if route is None:
+            if found.resource is not None:
+                raise NotFound("there is nothing at this address")
             return await handler(request)
+        request[ROUTE] = route
         if route.tenant == Tenant.PUBLIC:
             _refuse_other_origins(request)
         else:
             await _admit(request, route)
         if route.query is not None:
-            request["query"] = read_query(request, route.query)
+            request[QUERY] = read_query(request, route.query)
         return await handler(request)
 
     return check
 
 
 async def _admit(request: web.Request, route: Route) -> None:
+    await _let_in(request, route, await _caller(request, request.app[SITE], route))
+
+
+async def admit_again(request: web.Request) -> None:
+    """Raises what the door would raise if the same caller came now: for an answer that lasts, like a WebSocket."""
+    before = caller_of(request)
+    caller = await request.app[SITE].accounts.check_still_valid(before)
+    caller = replace(caller, means=before.means, camera_id=before.camera_id, shown_city_id=before.shown_city_id)
+    await _let_in(request, request[ROUTE], caller)
+
+
+async def _let_in(request: web.Request, route: Route, caller: Caller) -> None:
     site = request.app[SITE]
-    caller = await _caller(request, site, route)
     if caller.means == "session":
         _refuse_other_origins(request)
-    request["caller"] = caller
-    if route.live and "stream" in request and knows_paths(request):
+        if caller.person.must_change and not route.unready:
+            raise NotAllowed("choose a password of your own first", cause="change_password")
+    request[CALLER] = caller
+    if route.live and STREAM in request and knows_paths(request):
         return
     own = await _own_city(site, caller)
     if own is not None and own.status == "suspended" and not route.leaving:
         raise NotAllowed("this city is suspended")
-    if route.verb is not None and route.verb not in caller.verbs:
-        raise NotAllowed("your account may not do this")
+    _refuse_too_little(route, caller)
+    if route.fresh:
+        require_fresh(request)
+    if route.tenant in (Tenant.CITY, Tenant.CITIES):
+        await _enter_city(request, route, caller, own)
+
+
+def _refuse_too_little(route: Route, caller: Caller) -> None:
     if route.tenant == Tenant.SITE and caller.role != Role.SUPERADMIN:
         raise NotAllowed("only a superadmin may do this")
-    if route.tenant == Tenant.CITY:
-        city = await _city(request, site, route, caller, own)
-        request["city"] = site.open_city(city)
-        request["caller"] = replace(caller, city=city)
+    if not caller.role.reaches(route.role) or (route.verb is not None and route.verb not in caller.verbs):
+        raise NotAllowed("your account may not do this")
+
+
+async def _enter_city(request: web.Request, route: Route, caller: Caller, own: City | None) -> None:
+    site = request.app[SITE]
+    if route.tenant == Tenant.CITIES and own is None and CITY_HEADER not in request.headers and not route.page:
+        return
+    city = await _city(request, site, route, caller, own)
+    request[CITY] = site.open_city(city, caller)
+    request[CALLER] = replace(caller, city=city)
 
 
 async def _caller(request: web.Request, site: Site, route: Route) -> Caller:
+    address = request.remote or ""
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         if bearer.startswith(TOKEN_PREFIX):
-            return await site.accounts.caller_of_token(bearer)
+            return await site.accounts.caller_of_token(bearer, address)
         if route.media:
             return await _viewer(request, site, bearer)
         raise NotLoggedIn("this token is not valid")
@@ -80,23 +117,28 @@ async def _caller(request: web.Request, site: Site, route: Route) -> Caller:
     cookie = request.cookies.get(cookie_name(request))
     if cookie is None:
         raise NotLoggedIn("log in first")
-    return await site.accounts.caller_of_session(cookie)
+    return await site.accounts.caller_of_session(cookie, address)
 
 
 async def _viewer(request: web.Request, site: Site, token: str) -> Caller:
     """A viewing token counts while it is used and what it was opened with counts."""
     stream = site.streams.use(token)
     if site.streams.must_be_checked(stream):
-        await site.accounts.check_still_valid(stream.caller)
-        stream = site.streams.note_checked(stream)
-    request["stream"] = stream
-    person = stream.caller.person
-    return Caller(person, "viewing", camera_id=stream.camera_id, shown_city_id=stream.city_id)
+        caller = await site.accounts.check_still_valid(stream.caller)
+        stream = site.streams.note_checked(stream, caller)
+    request[STREAM] = stream
+    return replace(
+        stream.caller,
+        means="viewing",
+        address=request.remote or "",
+        camera_id=stream.camera_id,
+        shown_city_id=stream.city_id,
+    )
 
 
 def knows_paths(request: web.Request) -> bool:
     """Whether this viewing session was looked into a moment ago, for this very camera."""
-    stream: Stream = request["stream"]
+    stream = request[STREAM]
     return stream.paths is not None and stream.camera_public_id == request.match_info["camera_id"]
 
 
@@ -174,14 +216,20 @@ def cookie_name(request: web.Request) -> str:
 
 def city_of(request: web.Request) -> OpenCity:
     """The city the door opened for this request."""
-    city: OpenCity = request["city"]
-    return city
+    return request[CITY]
 
 
 def caller_of(request: web.Request) -> Caller:
-    caller: Caller = request["caller"]
-    return caller
+    return request[CALLER]
 
 
-def may(request: web.Request, verb: Verb) -> bool:
-    return verb in caller_of(request).verbs
+def require_fresh(request: web.Request) -> None:
+    """For a part of a request that is as sensitive as a `fresh` route."""
+    caller = caller_of(request)
+    if caller.means == "session" and request.app[SITE].clock.wall_ms() - caller.proved_ms > FRESH_S * 1000:
+        raise NotAllowed("give your password once more for this", cause="reauthenticate")
+
+
+def verb_of(request: web.Request) -> Verb | None:
+    """What the caller must be able to do with a camera this request is about."""
+    return request[ROUTE].verb

@@ -4,25 +4,80 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Annotated
 
 from aiohttp import web
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from vmsd.api.bodies import json_answer
 from vmsd.api.door import caller_of, city_of
+from vmsd.api.operation import operation
 from vmsd.api.site import SITE
 from vmsd.clock import rfc3339
 from vmsd.model.person import Role
+from vmsd.model.shapes import Bytes, Count, Id, Seconds, Time
+from vmsd.services.answers import HealthAnswer, States, SystemAnswer
+from vmsd.services.clock_trust import Doubt
 from vmsd.store.segments import CameraTotal
 
 DAY_MS = 86_400_000
 
 
+class StatesAnswer(States):
+    now: Time
+
+
+class ConfirmedClock(TypedDict):
+    trusted: bool
+    reason: Doubt | None
+
+
+class AdoptedVolume(TypedDict):
+    volume: Id
+
+
+class Promised(TypedDict):
+    """The days of recordings that were promised, and those the disk holds at the measured rate."""
+
+    promised_days: int
+    holds_days: Annotated[float | None, Field(description="Null before anything was measured.", examples=[31.5])]
+    breaks_at: Annotated[Time | None, Field(description="When the first recording will have to go too early.")]
+
+
+class CameraStorage(Promised):
+    camera_id: Id
+    name: str
+    removed: Annotated[bool, Field(description="The camera is gone; its recordings are not yet.")]
+    bytes: Bytes
+    recordings: Count
+    duration: Seconds
+    oldest: Time | None
+
+
+class WholeStorage(Promised):
+    bytes: Bytes
+    recordings: Count
+
+
+class StorageAnswer(TypedDict):
+    items: list[CameraStorage]
+    next: None
+    total: WholeStorage
+
+
+@operation(name="get_health", answer=HealthAnswer)
 async def health(request: web.Request) -> web.Response:
     """For anybody, without login: nothing here is a secret."""
     return json_answer(request.app[SITE].overview.health())
 
 
+@operation(
+    name="list_states",
+    answer=StatesAnswer,
+    also={304: "Nothing has changed since the answer whose ETag was sent as `If-None-Match`."},
+    headers={"ETag": "Changes with what is shown.", "X-Now": "The time of the box."},
+)
 async def states(request: web.Request) -> web.Response:
     """The states of all cameras of the city, cheap enough to be asked every second."""
     city = city_of(request)
@@ -32,9 +87,11 @@ async def states(request: web.Request) -> web.Response:
     headers = {"ETag": f'"{tag}"', "X-Now": overview.now()}
     if request.headers.get("If-None-Match") == headers["ETag"]:
         return web.Response(status=304, headers=headers | {"Cache-Control": "no-store"})
-    return json_answer({"now": overview.now()} | answer, headers=headers)
+    shown: StatesAnswer = {"now": overview.now(), **answer}
+    return json_answer(shown, headers=headers)
 
 
+@operation(name="get_system", answer=SystemAnswer)
 async def system(request: web.Request) -> web.Response:
     """How the box is doing; how much all cities together are watching is nobody's but the superadmin's."""
     answer = request.app[SITE].overview.system()
@@ -43,47 +100,50 @@ async def system(request: web.Request) -> web.Response:
     return json_answer(answer)
 
 
+@operation(answer=ConfirmedClock)
 async def confirm_clock(request: web.Request) -> web.Response:
     """A superadmin vouches for the box's clock; until then nothing is deleted by age."""
-    trust = request.app[SITE].interventions.confirm_clock()
+    trust = await request.app[SITE].interventions.confirm_clock(caller_of(request).who)
     return json_answer({"trusted": trust.trusted, "reason": trust.reason})
 
 
+@operation(answer=AdoptedVolume, errors=(409,))
 async def adopt_volume(request: web.Request) -> web.Response:
     """A superadmin takes over the volume that is there now: a new disk, or one that was another box's."""
-    marker = await request.app[SITE].interventions.adopt_volume()
+    marker = await request.app[SITE].interventions.adopt_volume(caller_of(request).who)
     return json_answer({"volume": marker.uuid})
 
 
+@operation(name="get_storage", answer=StorageAnswer)
 async def storage(request: web.Request) -> web.Response:
     """What the recordings take, and whether the promised days will be kept."""
     city = city_of(request)
     stored = await city.storage.get()
     promise = stored.promise
-    promised = {
+    promised: Promised = {
         "promised_days": promise.promised_days,
         "holds_days": promise.held_days,
         "breaks_at": None if promise.breaks_ms is None else rfc3339(promise.breaks_ms),
     }
     items = [_camera(total, promised) for total in stored.cameras]
-    whole = {"bytes": stored.bytes, "recordings": stored.segments} | promised
-    return json_answer({"items": items, "next": None, "total": whole})
+    whole: WholeStorage = {"bytes": stored.bytes, "recordings": stored.segments, **promised}
+    answer: StorageAnswer = {"items": items, "next": None, "total": whole}
+    return json_answer(answer)
 
 
-def _camera(total: CameraTotal, promised: dict[str, Any]) -> dict[str, Any]:
+def _camera(total: CameraTotal, promised: Promised) -> CameraStorage:
     """A camera with a shorter retention of its own promises only that."""
     days = min(promised["promised_days"], total.retention_days or promised["promised_days"])
     oldest = None if total.first_day is None else rfc3339(total.first_day * DAY_MS)
-    return (
-        {
-            "camera_id": total.camera_public_id,
-            "name": total.name,
-            "removed": total.removed,
-            "bytes": total.bytes,
-            "recordings": total.segments,
-            "duration": total.duration_ms / 1000,
-            "oldest": oldest,
-        }
-        | promised
-        | {"promised_days": days}
-    )
+    return {
+        "camera_id": total.camera_public_id,
+        "name": total.name,
+        "removed": total.removed,
+        "bytes": total.bytes,
+        "recordings": total.segments,
+        "duration": total.duration_ms / 1000,
+        "oldest": oldest,
+        "promised_days": days,
+        "holds_days": promised["holds_days"],
+        "breaks_at": promised["breaks_at"],
+    }

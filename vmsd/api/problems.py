@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from vmsd import errors
+from vmsd.api.request_ids import request_id_of
 from vmsd.api.site import SITE
 
 log = structlog.get_logger()
@@ -31,6 +32,7 @@ KINDS: tuple[tuple[type[errors.VmsdError], Kind], ...] = (
     (errors.NotLoggedIn, Kind(HTTPStatus.UNAUTHORIZED, "Not logged in")),
     (errors.NotAllowed, Kind(HTTPStatus.FORBIDDEN, "Not allowed")),
     (errors.Conflict, Kind(HTTPStatus.CONFLICT, "Conflict")),
+    (errors.Outdated, Kind(HTTPStatus.PRECONDITION_FAILED, "Outdated")),
     (errors.TooMany, Kind(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests")),
     (errors.TooLarge, Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too large")),
     (errors.TooSlow, Kind(HTTPStatus.REQUEST_TIMEOUT, "Too slow")),
@@ -44,7 +46,10 @@ DETAILS = {
     405: "this address does not know that method",
     413: "the body is over the limit",
     415: "a body is JSON, sent as application/json and not compressed",
+    426: "this address speaks WebSocket, version 13",
 }
+KEPT_HEADERS = ("Allow", "Connection", "Sec-WebSocket-Version", "Upgrade")
+CAUSED = (errors.SourceFailed, errors.NoPicture, errors.NotLoggedIn, errors.NotAllowed)
 UNEXPECTED = Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
 
 
@@ -59,7 +64,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         kind = Kind(HTTPStatus(error.status), error.reason)
-        return _answer(request, kind, _detail_of(error.status), headers=_allow(error))
+        return _answer(request, kind, _detail_of(error.status), headers=_kept(error))
     except ConnectionResetError:
         raise
     except Exception:
@@ -75,8 +80,9 @@ def _detail_of(status: int) -> str:
     return DETAILS.get(status, "the request was refused")
 
 
-def _allow(error: web.HTTPException) -> dict[str, str]:
-    return {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+def _kept(error: web.HTTPException) -> dict[str, str]:
+    """What the caller must do instead."""
+    return {name: error.headers[name] for name in KEPT_HEADERS if name in error.headers}
 
 
 def _route_of(request: web.Request) -> str:
@@ -102,13 +108,15 @@ def _answer(
     }
     if isinstance(error, errors.Invalid):
         body["errors"] = [{"pointer": one.pointer, "detail": one.detail} for one in error.problems]
-    if isinstance(error, errors.SourceFailed | errors.NoPicture):
+    if isinstance(error, CAUSED) and error.cause:
         body["cause"] = error.cause
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        body["request_id"] = request_id_of(request)
     return web.json_response(body, status=kind.status, headers=headers, content_type="application/problem+json")
 
 
 def _headers(error: errors.VmsdError | None) -> dict[str, str]:
-    if isinstance(error, errors.TooMany):
+    if isinstance(error, errors.TooMany | errors.StillRunning):
         return {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, errors.MediaServerAway):
         return {"Retry-After": "3"}
@@ -131,6 +139,8 @@ def _for_people(request: web.Request) -> bool:
 def _page(request: web.Request, kind: Kind, detail: str, headers: dict[str, str]) -> web.StreamResponse:
     if kind.status == HTTPStatus.UNAUTHORIZED:
         raise web.HTTPSeeOther(f"/login?next={quote(request.rel_url.raw_path_qs, safe='/')}")
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        detail = f"{detail} ({request_id_of(request)})"
     response = request.app[SITE].renderer.render_error(request, kind.status.value, kind.title, detail)
     response.headers.update(headers)
     return response

@@ -14,16 +14,23 @@ if TYPE_CHECKING:
     from vmsd.config import Settings
     from vmsd.live.hls import HlsProxy
     from vmsd.model.city import City
+    from vmsd.model.person import Caller
     from vmsd.pages.render import Renderer
     from vmsd.services.accounts import Accounts
+    from vmsd.services.audit import AuditLog
     from vmsd.services.cities import CityList
     from vmsd.services.interventions import Interventions
     from vmsd.services.live_states import LiveStates
+    from vmsd.services.metrics import Metrics
     from vmsd.services.open_city import OpenCity
     from vmsd.services.overview import Overview
+    from vmsd.services.people import PersonList
     from vmsd.services.probe import Prober
     from vmsd.services.stills import Stills
     from vmsd.services.streams import Streams
+    from vmsd.services.tokens import TokenList
+    from vmsd.services.viewing_audit import ViewingAudit
+    from vmsd.store.idempotency import KeptAnswers
 
 
 @dataclass(frozen=True)
@@ -34,15 +41,21 @@ class Site:
     clock: Clock
     accounts: Accounts
     cities: CityList
+    people: PersonList
+    tokens: TokenList
     states: LiveStates
     streams: Streams
     stills: Stills
     prober: Prober
     overview: Overview
+    metrics: Metrics
     interventions: Interventions
+    audit: AuditLog
+    viewings: ViewingAudit
     hls: HlsProxy
     renderer: Renderer
-    open_city: Callable[[City], OpenCity]
+    kept_answers: KeptAnswers
+    open_city: Callable[[City, Caller], OpenCity]
 
 
 SITE: web.AppKey[Site] = web.AppKey("site")

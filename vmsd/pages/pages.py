@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from aiohttp import hdrs, web
 
-from vmsd.errors import NotAllowed, NotFound
-from vmsd.model.person import Verb
+from vmsd.errors import NotFound
+from vmsd.model.person import Role, Verb
 from vmsd.pages.assets import Asset
 from vmsd.pages.render import RENDERER
+from vmsd.pages.request import CALLER
+from vmsd.pages.route import PageRoute, table
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -29,12 +29,10 @@ async def cameras(request: web.Request) -> web.StreamResponse:
 
 
 async def camera_new(request: web.Request) -> web.StreamResponse:
-    _refuse_unless_configuring(request)
     return request.app[RENDERER].render(request, "camera_form.html", camera_id="")
 
 
 async def camera_edit(request: web.Request) -> web.StreamResponse:
-    _refuse_unless_configuring(request)
     return request.app[RENDERER].render(request, "camera_form.html", camera_id=_camera_id(request))
 
 
@@ -44,6 +42,34 @@ async def camera(request: web.Request) -> web.StreamResponse:
 
 async def health_board(request: web.Request) -> web.StreamResponse:
     return request.app[RENDERER].render(request, "health_board.html")
+
+
+async def account(request: web.Request) -> web.StreamResponse:
+    """Nothing but the choice of a password for who must make it first."""
+    if request[CALLER].person.must_change:
+        following = _own_page(request.query.get("next", "/"))
+        return request.app[RENDERER].render(request, "first_password.html", next=following)
+    return request.app[RENDERER].render(request, "account.html")
+
+
+async def admin_users(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "admin_users.html")
+
+
+async def admin_groups(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "admin_groups.html")
+
+
+async def admin_tokens(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "admin_tokens.html")
+
+
+async def admin_cities(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "admin_cities.html")
+
+
+async def audit(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "audit.html")
 
 
 async def static_file(request: web.Request) -> web.StreamResponse:
@@ -74,25 +100,26 @@ def _camera_id(request: web.Request) -> str:
         raise NotFound("there is no such camera") from None
 
 
-def _refuse_unless_configuring(request: web.Request) -> None:
-    if Verb.CONFIGURE not in request["caller"].verbs:
-        raise NotAllowed("your account may not change cameras")
-
-
 def _own_page(address: str) -> str:
     """Where to go after login: a path of this site, whatever the link said."""
     own = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
     return address if own else "/"
 
 
-PAGES: tuple[tuple[str, str, Handler, bool], ...] = (
-    (hdrs.METH_GET, "/login", login, False),
-    (hdrs.METH_GET, "/static/{version}/{name:.+}", static_file, False),
-    (hdrs.METH_GET, "/", overview, True),
-    (hdrs.METH_GET, "/camera/{id}", camera, True),
-    (hdrs.METH_GET, "/camera/{id}/edit", camera_edit, True),
-    (hdrs.METH_GET, "/cameras", cameras, True),
-    (hdrs.METH_GET, "/cameras/new", camera_new, True),
-    (hdrs.METH_GET, "/health-board", health_board, True),
+PAGES = table(
+    PageRoute("/login", login, "public"),
+    PageRoute("/static/{version}/{name:.+}", static_file, "public"),
+    PageRoute("/", overview),
+    PageRoute("/camera/{id}", camera),
+    PageRoute("/camera/{id}/edit", camera_edit, verb=Verb.CONFIGURE),
+    PageRoute("/cameras", cameras),
+    PageRoute("/cameras/new", camera_new, verb=Verb.CONFIGURE),
+    PageRoute("/health-board", health_board),
+    PageRoute("/account", account, "person", unready=True),
+    PageRoute("/admin", admin_users, role=Role.GESTOR),
+    PageRoute("/admin/groups", admin_groups, role=Role.GESTOR),
+    PageRoute("/admin/tokens", admin_tokens, role=Role.GESTOR),
+    PageRoute("/admin/cities", admin_cities, "site", role=Role.SUPERADMIN),
+    PageRoute("/audit", audit, role=Role.GESTOR),
 )
-"""Method, path, handler, and whether somebody must be logged in."""
+"""All are asked for with GET."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,8 @@ from markupsafe import Markup
 
 from vmsd.pages.assets import Assets
 from vmsd.pages.language import LANGUAGES, choose_language, choose_theme, load_catalogue
+from vmsd.pages.request import CALLER
+from vmsd.pages.route import find_page
 
 SPRITE = "vendor/icons.svg"
 _SYMBOL = re.compile(r"<symbol\b.*?</symbol>", re.DOTALL)
@@ -38,7 +41,7 @@ class Renderer:
                 lang=language,
                 theme=choose_theme(request),
                 path=request.path,
-                caller=request.get("caller"),
+                caller=request.get(CALLER),
                 **context,
             )
         )
@@ -51,7 +54,8 @@ class Renderer:
 
     def render_error(self, request: web.Request, status: int, title: str, detail: str) -> web.Response:
         """`title` and `detail` are shown as they are; the page adds the words a person needs for this status."""
-        return self.render(request, "error.html", status=status, code=status, title=title, detail=detail)
+        facts = {"code": status, "title": title, "detail": detail, "lacking": _lacking(request, status)}
+        return self.render(request, "error.html", status=status, **facts)
 
     def _environment(self, web_dir: Path, language: str) -> Environment:
         environment = Environment(
@@ -71,6 +75,16 @@ class Renderer:
             "word": word,
         }
         return environment
+
+
+def _lacking(request: web.Request, status: int) -> str:
+    """What would open this page to the caller; empty where nobody knows."""
+    page, caller = find_page(request), request.get(CALLER)
+    if page is None or caller is None:
+        return ""
+    if status == HTTPStatus.NOT_FOUND and page.whose == "city" and "{" not in page.path:
+        return "first_city"
+    return page.lacking(caller) if status == HTTPStatus.FORBIDDEN else ""
 
 
 def icon_symbols(sprite: str) -> Markup:

@@ -10,11 +10,19 @@ from uuid import uuid4
 import structlog
 
 from vmsd.clock import Clock
+from vmsd.errors import FieldProblem, Invalid, NotAllowed, NotFound
+from vmsd.model.audit import Entry, Who
 from vmsd.model.camera import Camera, Location, Protocol, Secret
+from vmsd.model.person import ALL_RIGHTS, ALL_VERBS, EVERY_CAMERA, Rights, Verb
+from vmsd.services import camera_audit
+from vmsd.services.audit import AuditLog
 from vmsd.services.desired import DesiredState
+from vmsd.services.names import clean_name
+from vmsd.services.new_groups import ensure_group
 from vmsd.services.sources import SourceRules
 from vmsd.store.cameras import Cameras
-from vmsd.store.scope import Scope
+from vmsd.store.groups import Groups
+from vmsd.store.scope import CityTransaction, Scope
 
 log = structlog.get_logger()
 
@@ -51,34 +59,71 @@ class CameraFields:
 
 
 class CityCameras:
-    """Handed out for the one city a request is about."""
+    """Handed out for the one city a request is about, and for one caller: `rights` are theirs, `by` is who they are.
 
-    def __init__(self, store: Cameras, scope: Scope, rules: SourceRules, desired: DesiredState, clock: Clock) -> None:
+    A camera on which the caller may do nothing does not exist for them.
+    """
+
+    def __init__(
+        self,
+        store: Cameras,
+        scope: Scope,
+        rules: SourceRules,
+        desired: DesiredState,
+        audit: AuditLog,
+        clock: Clock,
+        *,
+        rights: Rights = ALL_RIGHTS,
+        by: Who = Who(),  # noqa: B008 - frozen
+    ) -> None:
         self._store = store
         self._scope = scope
+        self._groups = Groups(scope)
         self._rules = rules
         self._desired = desired
+        self._audit = audit
         self._clock = clock
+        self._rights = rights
+        self._by = by
 
-    async def list(self, *, after: str | None = None, limit: int = 10_000) -> Sequence[Camera]:
-        """In the order they were added; `after` is the public id the last page ended with."""
+    async def list(
+        self, *, after: str | None = None, limit: int = 10_000, verbs: frozenset[Verb] = ALL_VERBS
+    ) -> Sequence[Camera]:
+        """In the order they were added, those with which the caller may do one of `verbs`.
+
+        `after` is the public id the last page ended with.
+        """
         number = 0 if after is None else (await self._store.get(after, removed_too=True)).id
-        return await self._store.list(after=number, limit=limit)
+        return await self._store.list(after=number, limit=limit, groups=self._rights.groups_with(verbs))
 
-    async def get(self, public_id: str, *, removed_too: bool = False) -> Camera:
-        return await self._store.get(public_id, removed_too=removed_too)
+    async def get(self, public_id: str, verb: Verb | None = None, *, removed_too: bool = False) -> Camera:
+        """Raises `NotAllowed` for a camera the caller knows of and with which they may not do `verb`."""
+        camera = await self._store.get(public_id, removed_too=removed_too)
+        held = self._rights.on(camera.group_id)
+        if not held:
+            raise NotFound("there is no such camera")
+        if verb is not None and verb not in held:
+            raise NotAllowed("your account may not do this with this camera")
+        return camera
+
+    def held(self, camera: Camera) -> frozenset[Verb]:
+        """What the caller may do with the camera."""
+        return self._rights.on(camera.group_id)
 
     async def add(self, fields: CameraFields) -> Camera:
         """Checked, stored, and on its way into MediaMTX."""
         camera = await self.draft(fields)
         async with self._scope.write() as transaction:
-            camera = await self._store.add(transaction, camera)
+            camera = await self._store.add(transaction, await self._grouped(transaction, camera))
+            await self._tell(transaction, camera_audit.added(camera, self._by))
         self._desired.changed()
         log.info("camera.added", camera_id=camera.public_id, protocol=camera.protocol)
         return camera
 
     async def draft(self, fields: CameraFields, kept_password: str | None = None) -> Camera:
         """The camera `fields` would make, checked and not stored."""
+        group = clean_name(fields.group, "/group") if fields.group else ""
+        await self._check_group(group)
         source = await self._rules.source_of(fields, kept_password)
         now_ms = self._clock.wall_ms()
         secret = Secret(source.password, secrets.token_urlsafe(24))
@@ -103,7 +148,8 @@ class CityCameras:
             retention_days=fields.retention_days,
             location=fields.location,
             audio=fields.audio,
-            group=fields.group,
+            group_id=None,
+            group=group,
             created_ms=now_ms,
             changed_ms=now_ms,
         )
@@ -113,6 +159,8 @@ class CityCameras:
 
         Raises `Conflict` when somebody else has changed the camera since it was read.
         """
+        if fields.retention_days != camera.retention_days and Verb.MANAGE not in self.held(camera):
+            raise NotAllowed("your account may not say how long this camera's recordings are kept")
         drafted = await self.draft(fields, kept_password=camera.secret.password)
         toggled = drafted.recording_enabled != camera.recording_enabled
         changed = replace(
@@ -125,7 +173,9 @@ class CityCameras:
             changed_ms=max(drafted.changed_ms, camera.changed_ms + 1),
         )
         async with self._scope.write() as transaction:
+            changed = await self._grouped(transaction, changed)
             await self._store.change(transaction, changed, camera.changed_ms)
+            await self._tell(transaction, *camera_audit.changed(camera, changed, self._by))
         self._note_change(changed)
         return changed
 
@@ -133,6 +183,9 @@ class CityCameras:
         """The switch alone, whatever else of the camera is being changed at the same time."""
         async with self._scope.write() as transaction:
             switched = await self._store.set_recording(transaction, camera, self._clock.wall_ms(), enabled=enabled)
+            if switched:
+                now = replace(camera, recording_enabled=enabled)
+                await self._tell(transaction, camera_audit.switched(now, self._by))
         changed = await self._store.get(camera.public_id)
         if switched:
             self._note_change(changed)
@@ -146,8 +199,29 @@ class CityCameras:
         """Out of every list and out of MediaMTX; its recordings stay until they expire."""
         async with self._scope.write() as transaction:
             await self._store.remove(transaction, camera, self._clock.wall_ms())
+            await self._tell(transaction, camera_audit.removed(camera, self._by))
         self._desired.changed()
         log.info("camera.removed", camera_id=camera.public_id)
+
+    async def _check_group(self, name: str) -> None:
+        """Nobody puts a camera where they may not set cameras up; with that, nobody widens their own rights."""
+        if name == EVERY_CAMERA:
+            raise Invalid("the group was refused", FieldProblem("/group", "this name stands for every camera"))
+        allowed = self._rights.groups_with({Verb.CONFIGURE})
+        if allowed is not None and (not name or await self._groups.find_id(name) not in allowed):
+            raise NotAllowed("your account may not set up cameras in this group")
+
+    async def _grouped(self, transaction: CityTransaction, camera: Camera) -> Camera:
+        """With the number of the group it names, which comes into being when it is first named."""
+        if not camera.group:
+            return replace(camera, group_id=None)
+        now_ms = self._clock.wall_ms()
+        number = await ensure_group(transaction, self._groups, self._audit, camera.group, self._by, now_ms)
+        return replace(camera, group_id=number)
+
+    async def _tell(self, transaction: CityTransaction, *entries: Entry) -> None:
+        for entry in entries:
+            await self._audit.append(transaction, entry, self._clock.wall_ms())
 
     async def applied(self) -> bool:
         """Whether MediaMTX has everything asked of it so far, waiting a little for it."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vmsd.model.city import City
+from vmsd.model.person import Rights
 from vmsd.services.cameras import CityCameras
+from vmsd.services.groups import CityGroups
 from vmsd.services.promise import Storage
 from vmsd.services.recordings import CityRecordings
 from vmsd.store.states import States
@@ -13,8 +15,12 @@ from vmsd.store.states import States
 
 @dataclass(frozen=True)
 class OpenCity:
+    """Opened for one caller: `rights` are theirs, and what they may not see is not there."""
+
     city: City
+    rights: Rights
     cameras: CityCameras
+    groups: CityGroups
     recordings: CityRecordings
     storage: Storage
     states: States

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from vmsd import __version__
 from vmsd.clock import Clock, rfc3339
@@ -14,6 +14,21 @@ from vmsd.mediamtx.names import PathName
 from vmsd.model.camera import Camera
 from vmsd.model.city import City
 from vmsd.model.state import LiveState
+from vmsd.services.answers import (
+    BreakerAnswer,
+    ClockAnswer,
+    DiskAnswer,
+    HealthAnswer,
+    MediaMtxAnswer,
+    NoticeAnswer,
+    PublishAnswer,
+    PulseAnswer,
+    StateLine,
+    States,
+    StatusAnswer,
+    StreamMetricsAnswer,
+    SystemAnswer,
+)
 from vmsd.services.clock_trust import Timekeeper
 from vmsd.services.desired import DesiredState
 from vmsd.services.index import RecordingIndex
@@ -36,11 +51,11 @@ class Notice:
     """Something everybody must see until it is put right; `code` has its words in the dashboard."""
 
     code: str
-    level: str
+    level: Literal["error", "warning"]
     since_ms: int | None
     facts: dict[str, Any]
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> NoticeAnswer:
         since = None if self.since_ms is None else rfc3339(self.since_ms)
         return {"code": self.code, "level": self.level, "since": since, "facts": self.facts}
 
@@ -57,7 +72,7 @@ class Sources:
     disk: DiskWatch
     timekeeper: Timekeeper
     streams: Streams
-    pulses: Callable[[], Sequence[dict[str, Any]]]
+    pulses: Callable[[], Sequence[PulseAnswer]]
     """The tasks' pulses, ready to be shown."""
     hls_stats: Callable[[], dict[str, int]]
     database_ok: Callable[[], bool]
@@ -78,7 +93,7 @@ class Overview:
         name = str(PathName(city.public_id, camera.public_id))
         return desired.applied_version == desired.version and name in desired.applied_paths
 
-    def publish_address(self, city: City, camera: Camera) -> dict[str, str]:
+    def publish_address(self, city: City, camera: Camera) -> PublishAnswer:
         """Where a pushing camera must send to; the key is shown to who may configure cameras."""
         mtx = self._from.settings.mediamtx
         path = PathName(city.public_id, camera.public_id)
@@ -99,7 +114,7 @@ class Overview:
         age_s = self._from.index.written_age_s(key_of(camera))
         return age_s is not None and age_s <= RECORDING_S
 
-    def status(self, camera: Camera) -> dict[str, Any]:
+    def status(self, camera: Camera) -> StatusAnswer:
         state = self._from.states.of(camera)
         written_ms = self._from.index.last_written_ms(key_of(camera))
         return {
@@ -124,7 +139,7 @@ class Overview:
             return None
         return round(max(0, self._from.clock.wall_ms() - state.last_bytes_ms) / 1000, 1)
 
-    def stream_metrics(self, camera: Camera) -> dict[str, Any]:
+    def stream_metrics(self, camera: Camera) -> StreamMetricsAnswer:
         """`latency` is how far live HLS is behind at least: one segment on its way and one in the player."""
         state = self._from.states.of(camera)
         return {
@@ -134,10 +149,10 @@ class Overview:
             "viewers": self._from.streams.viewers(camera.city_id, camera.id),
         }
 
-    def states(self, cameras: Sequence[Camera]) -> dict[str, Any]:
+    def states(self, cameras: Sequence[Camera]) -> States:
         return {"items": [self._line(camera) for camera in cameras], "notices": self.notices()}
 
-    def _line(self, camera: Camera) -> dict[str, Any]:
+    def _line(self, camera: Camera) -> StateLine:
         state = self._from.states.of(camera)
         return {
             "id": camera.public_id,
@@ -149,7 +164,7 @@ class Overview:
             "enabled": camera.recording_enabled,
         }
 
-    def notices(self) -> list[dict[str, Any]]:
+    def notices(self) -> list[NoticeAnswer]:
         found = [*self._disk_notices(), *self._clock_notices(), *self._mediamtx_notices()]
         if not self._from.database_ok():
             found.append(Notice("database_error", "error", None, {}))
@@ -178,19 +193,19 @@ class Overview:
             return [Notice("standin", "warning", None, {"version": states.mediamtx_version})]
         return []
 
-    def mediamtx_kind(self) -> str:
+    def mediamtx_kind(self) -> Literal["real", "standin"]:
         """The stand-in says so in its version."""
         return "standin" if "stand" in (self._from.states.mediamtx_version or "") else "real"
 
-    def health(self) -> dict[str, Any]:
-        parts = {
-            "mediamtx": self._from.states.mediamtx_alive is True,
-            "database": self._from.database_ok(),
-            "disk": self._from.disk.ok,
-        }
-        return {"status": "healthy" if all(parts.values()) else "degraded"} | parts
+    def health(self) -> HealthAnswer:
+        mediamtx = self._from.states.mediamtx_alive is True
+        database = self._from.database_ok()
+        disk = self._from.disk.ok
+        healthy = mediamtx and database and disk
+        status: Literal["healthy", "degraded"] = "healthy" if healthy else "degraded"
+        return {"status": status, "mediamtx": mediamtx, "database": database, "disk": disk}
 
-    def system(self) -> dict[str, Any]:
+    def system(self) -> SystemAnswer:
         return {
             "version": __version__,
             "uptime": round(self._from.clock.monotonic() - self._started_s),
@@ -204,7 +219,7 @@ class Overview:
             "notices": self.notices(),
         }
 
-    def _clock(self) -> dict[str, Any]:
+    def _clock(self) -> ClockAnswer:
         trust = self._from.timekeeper.current
         return {
             "now": self.now(),
@@ -213,7 +228,7 @@ class Overview:
             "reason": trust.reason,
         }
 
-    def _mediamtx(self) -> dict[str, Any]:
+    def _mediamtx(self) -> MediaMtxAnswer:
         states, desired = self._from.states, self._from.desired
         return {
             "alive": states.mediamtx_alive is True,
@@ -223,12 +238,20 @@ class Overview:
             "applied": desired.applied_version == desired.version,
         }
 
-    def _disk(self) -> dict[str, Any]:
+    def _disk(self) -> DiskAnswer:
         usage, volume = self._from.disk.usage, self._from.disk.volume
-        answer: dict[str, Any] = {"condition": volume.condition, "path": "recordings"}
         if usage is None:
-            return answer | dict.fromkeys(("total_bytes", "free_bytes", "used_ratio", "inodes_free_ratio"))
-        return answer | {
+            return {
+                "condition": volume.condition,
+                "path": "recordings",
+                "total_bytes": None,
+                "free_bytes": None,
+                "used_ratio": None,
+                "inodes_free_ratio": None,
+            }
+        return {
+            "condition": volume.condition,
+            "path": "recordings",
             "total_bytes": usage.total_bytes,
             "free_bytes": usage.free_bytes,
             "used_ratio": round(usage.used_ratio, 4),
@@ -237,6 +260,6 @@ class Overview:
             "sweeps_over": self._from.settings.disk.sweep_used,
         }
 
-    def _breaker(self) -> dict[str, Any]:
+    def _breaker(self) -> BreakerAnswer:
         breaker = self._from.disk.breaker
         return {"open": breaker.open, "reason": breaker.reason, "since": rfc3339(breaker.since_ms)}

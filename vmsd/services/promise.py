@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vmsd.clock import Clock
 from vmsd.model.city import City
+from vmsd.model.person import Rights
 from vmsd.services.storage import Capacity, DiskWatch
 from vmsd.store.scope import Scope
 from vmsd.store.segments import CameraTotal, Segments
@@ -35,14 +36,16 @@ class CityStorage:
 
 
 class Storage:
-    def __init__(self, scope: Scope, city: City, watch: DiskWatch, clock: Clock) -> None:
+    def __init__(self, scope: Scope, city: City, rights: Rights, watch: DiskWatch, clock: Clock) -> None:
         self._segments = Segments(scope)
         self._city = city
+        self._rights = rights
         self._watch = watch
         self._clock = clock
 
     async def get(self) -> CityStorage:
-        cameras = await self._segments.totals()
+        """Of the cameras the caller may see."""
+        cameras = [one for one in await self._segments.totals() if self._rights.on(one.group_id)]
         return CityStorage(
             cameras=cameras,
             bytes=sum(one.bytes for one in cameras),

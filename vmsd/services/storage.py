@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,8 +15,8 @@ from vmsd.config import Settings
 from vmsd.host.disk import DiskUsage, usage
 from vmsd.host.volume import Condition, Marker, VolumeState, adopt, inspect
 from vmsd.services.disk_thread import DiskThread
-from vmsd.store.database import Database
-from vmsd.store.meta import Meta
+from vmsd.store.database import Database, Transaction
+from vmsd.store.meta import Meta, put
 
 log = structlog.get_logger()
 
@@ -24,6 +25,9 @@ HUNG_S = 8.0
 """A disk that has not answered for so long is unreadable; a busy one may take its time until then."""
 PATIENCE_S = 1.5
 """How long one look waits for the disk before it leaves the question open until the next look."""
+
+Telling = Callable[[Transaction, Marker], Awaitable[None]]
+"""Writes down, in the transaction that makes it so, that a volume was taken for ours."""
 
 
 class OpenReason(StrEnum):
@@ -109,11 +113,14 @@ class DiskWatch:
         if self.expected_uuid is None:
             await self.replace_volume(database)
 
-    async def replace_volume(self, database: Database) -> Marker | None:
+    async def replace_volume(self, database: Database, tell: Telling | None = None) -> Marker | None:
         """Take the volume that is there now for ours: at first start, or by an operator's decision."""
         marker = await self._thread.run(adopt, self._root, self._must_be_mount)
         if marker is not None:
-            await Meta(database).set(VOLUME_KEY, marker.uuid)
+            async with database.write() as transaction:
+                await put(transaction, VOLUME_KEY, marker.uuid)
+                if tell is not None:
+                    await tell(transaction, marker)
             self.expected_uuid = marker.uuid
             log.info("volume.adopted", uuid=marker.uuid, sequence=marker.sequence)
         return marker

@@ -102,9 +102,9 @@ class Streams:
         """Whether the caller's right to watch has to be looked at again now."""
         return self._clock.monotonic() - stream.checked_s > CHECKED_EVERY_S
 
-    def note_checked(self, stream: Stream) -> Stream:
-        """The caller may still watch; whether the camera is still there is asked by the request itself."""
-        return self._replace(replace(stream, checked_s=self._clock.monotonic(), paths=None))
+    def note_checked(self, stream: Stream, caller: Caller) -> Stream:
+        """The caller, as they are now, still counts; whether they may see the camera is asked by the request itself."""
+        return self._replace(replace(stream, caller=caller, checked_s=self._clock.monotonic(), paths=None))
 
     def note_paths(self, stream: Stream, paths: Paths) -> None:
         self._replace(replace(stream, paths=paths))
@@ -131,10 +131,11 @@ class Streams:
         self._by_token.pop(hash_token(stream.token), None)
 
     def close_of(self, caller: Caller, *, everywhere: bool = False) -> None:
-        """All that was opened in the caller's login session, or `everywhere` by the same person."""
+        """All that was opened in the caller's login session or with their token, or `everywhere` by this person."""
+        proof = (caller.session_hash, caller.token_hash)
         for stream in tuple(self._by_token.values()):
             same_person = stream.caller.person.id == caller.person.id
-            if same_person and (everywhere or stream.caller.session_hash == caller.session_hash):
+            if same_person and (everywhere or (stream.caller.session_hash, stream.caller.token_hash) == proof):
                 self.close(stream)
 
     def viewers(self, city_id: int, camera_id: int) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,23 +11,21 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from vmsd.assets import web_dir
 from vmsd.errors import NotAllowed, NotFound
-from vmsd.model.person import ROLE_VERBS, Role, Verb
+from vmsd.model.city import City
+from vmsd.model.person import ALL_RIGHTS, GUARD_VERBS, Caller, Person, Rights, Role
 from vmsd.pages.pages import PAGES
 from vmsd.pages.render import RENDERER, Renderer
+from vmsd.pages.request import CALLER
+from vmsd.pages.route import find_page
 
-CITY = "3f1c2a52-55aa-4a3e-9a2b-0f52a1f3a111"
+CITY = City(1, "3f1c2a52-55aa-4a3e-9a2b-0f52a1f3a111", "Vila Serena", "active", "pro", 0, 0)
 
 
-@dataclass(frozen=True)
-class FakeCaller:
-    role: Role
-    name: str = "Márcia <b>"
-    city_name: str | None = "Vila Serena"
-    city_id: str | None = CITY
-
-    @property
-    def verbs(self) -> frozenset[Verb]:
-        return ROLE_VERBS[self.role]
+def caller(role: Role, *, must_change: bool = False) -> Caller:
+    rights = Rights(GUARD_VERBS) if role == Role.USER else ALL_RIGHTS
+    city_id = None if role == Role.SUPERADMIN else CITY.id
+    person = Person(1, "", city_id, "Márcia <b>", role, "", rights=rights, must_change=must_change)
+    return Caller(person, "session", city=CITY)
 
 
 @pytest.fixture
@@ -40,15 +36,15 @@ def renderer() -> Renderer:
 
 @pytest.fixture
 async def client(renderer: Renderer) -> AsyncIterator[TestClient[web.Request, web.Application]]:
-    """Who calls is said in the header `Role`; nobody without it."""
+    """Who calls is said in the header `Role`; nobody without it. `Closed` names the status that is answered."""
 
     @web.middleware
     async def door(request: web.Request, handler: web.RequestHandler) -> web.StreamResponse:
         role = request.headers.get("Role")
-        with warnings.catch_warnings():  # the door hands the caller on under a plain name
-            warnings.simplefilter("ignore", web.NotAppKeyWarning)
-            request["caller"] = FakeCaller(Role(role)) if role else None
+        if role:
+            request[CALLER] = caller(Role(role), must_change="Must-Change" in request.headers)
         try:
+            _refuse(request)
             answer: web.StreamResponse = await handler(request)
         except NotFound as error:
             return renderer.render_error(request, 404, "Not Found", str(error))
@@ -58,7 +54,17 @@ async def client(renderer: Renderer) -> AsyncIterator[TestClient[web.Request, we
 
     app = web.Application(middlewares=[door])
     app[RENDERER] = renderer
-    for method, path, handler, _ in PAGES:
-        app.router.add_route(method, path, handler)
+    for page in PAGES:
+        app.router.add_get(page.path, page.handler)
     async with TestClient(TestServer(app)) as client:
         yield client
+
+
+def _refuse(request: web.Request) -> None:
+    """As the door does, from the same table."""
+    closed = request.headers.get("Closed")
+    page, by = find_page(request), request.get(CALLER)
+    if closed == "404":
+        raise NotFound("there is no city yet")
+    if closed == "403" or (page and by and page.lacking(by) != "city"):
+        raise NotAllowed("your account may not do this")

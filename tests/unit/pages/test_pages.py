@@ -14,10 +14,10 @@ from vmsd.pages.render import RENDERER
 
 Client = TestClient[web.Request, web.Application]
 CAMERA = "9b3f5a0e-31f0-4c3b-8d53-6a7b3a1f0c11"
-ADDRESSES = [path.replace("{id}", CAMERA) for _, path, _, _ in PAGES if "static" not in path]
+ADDRESSES = [page.path.replace("{id}", CAMERA) for page in PAGES if "static" not in page.path]
 
 
-async def text_of(client: Client, path: str, *, role: str = "GESTOR", **headers: str) -> str:
+async def text_of(client: Client, path: str, *, role: str = "SUPERADMIN", **headers: str) -> str:
     async with client.get(path, headers={"Role": role} | headers) as answer:
         assert answer.status == 200, path
         return await answer.text()
@@ -63,6 +63,32 @@ def test_every_icon_the_scripts_draw_is_asked_for() -> None:
     named = set(re.findall(r'icon\("([a-z0-9-]+)"', scripts))
     named |= set(re.findall(r':\s"([a-z]+-[a-z-]+)"[,\s}]', scripts))
     assert named - listed - {"no-store", "same-origin"} == set()
+
+
+SAID = re.compile(r'\b(say|count|done)\(\s*(?:say\()?"([^"$]+)"')
+IMPORTED = re.compile(r'(?:from|import) "\./([a-z_]+\.js)"')
+
+
+def scripts_of(page: str) -> set[str]:
+    """Those the page names and all they take from others."""
+    found: set[str] = set()
+    wanted = set(re.findall(r'<script type="module" src="/static/[^/]+/js/([^"]+)"', page))
+    while wanted:
+        name = wanted.pop()
+        found.add(name)
+        wanted |= set(IMPORTED.findall((web_dir() / "static/js" / name).read_text("utf-8"))) - found
+    return found
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+async def test_a_page_has_every_word_its_scripts_say(client: Client, path: str) -> None:
+    page = await text_of(client, path)
+    words = set(re.findall(r'data-word="([^"]+)"', page))
+    said = set()
+    for script in scripts_of(page):
+        for function, key in SAID.findall((web_dir() / "static/js" / script).read_text("utf-8")):
+            said |= {f"{key}.one", f"{key}.other"} if function == "count" else {key}
+    assert said - words == set()
 
 
 async def test_a_page_is_never_kept_and_tells_whose_choice_it_shows(client: Client) -> None:
@@ -125,11 +151,71 @@ async def test_who_may_not_change_cameras_is_not_offered_to(client: Client) -> N
     for path in ("/cameras/new", f"/camera/{CAMERA}/edit"):
         async with client.get(path, headers={"Role": "USER"}) as answer:
             assert answer.status == 403
-            assert "Você não tem acesso" in await answer.text()
+            assert "não tem o direito “configurar câmeras”" in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("role", "offered"), [("USER", set()), ("GESTOR", {"/admin", "/audit"}), ("SUPERADMIN", {"/admin", "/audit"})]
+)
+async def test_the_administration_is_offered_to_those_alone_to_whom_it_is_open(
+    client: Client, role: str, offered: set[str]
+) -> None:
+    page = await text_of(client, "/", role=role)
+    assert {path for path in ("/admin", "/audit") if f'href="{path}"' in page} == offered
+    if "/admin" in offered:
+        tabs = await text_of(client, "/admin", role=role)
+        assert ('href="/admin/cities"' in tabs) is (role == "SUPERADMIN")
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "words"),
+    [
+        ("/admin", "USER", "é preciso ter o perfil “gestor”. Peça a um gestor da sua cidade"),
+        ("/audit", "USER", "é preciso ter o perfil “gestor”"),
+        ("/admin/cities", "GESTOR", "Só um superadmin deste local abre esta página"),
+        ("/cameras/new", "USER", "Peça-o a um gestor da sua cidade"),
+    ],
+)
+async def test_a_refusal_says_what_is_missing_and_whom_to_ask(client: Client, path: str, role: str, words: str) -> None:
+    async with client.get(path, headers={"Role": role}) as answer:
+        assert answer.status == 403
+        assert words in await answer.text()
+
+
+async def test_people_of_a_suspended_city_are_told_that_recording_goes_on(client: Client) -> None:
+    async with client.get("/cameras", headers={"Role": "USER", "Closed": "403"}) as answer:
+        page = await answer.text()
+    assert "O acesso da sua cidade está suspenso. A gravação continua." in page
+    assert 'href="/login"' in page
+
+
+async def test_a_superadmin_of_a_box_without_a_city_is_led_to_adding_one(client: Client) -> None:
+    async with client.get("/", headers={"Role": "SUPERADMIN", "Closed": "404"}) as answer:
+        page = await answer.text()
+    assert "Ainda não há cidade" in page
+    assert 'href="/admin/cities"' in page
+
+
+async def test_who_must_change_the_password_first_is_shown_nothing_else(client: Client) -> None:
+    page = await text_of(client, "/account?first&next=/cameras", **{"Must-Change": "1"})
+    assert 'data-next="/cameras"' in page
+    assert 'autocomplete="new-password"' in page
+    assert 'href="/admin"' not in page
+    assert 'data-next="/"' in await text_of(client, "/account?next=//example.org", **{"Must-Change": "1"})
+
+
+@pytest.mark.parametrize("language", ["pt-BR", "en"])
+async def test_the_six_verbs_have_six_letters(client: Client, language: str) -> None:
+    page = await text_of(client, "/admin/groups", **{"Accept-Language": language})
+    legend = page.split('<ul class="legend"')[1].split("</ul>")[0]
+    letters = re.findall(r'class="chip"[^>]*>(.)</span>', legend)
+    spoken = [re.search(rf'data-word="verb.{verb}">(.)', page) for verb in re.findall(r'data-verb="(\w+)"', legend)]
+    assert len(set(letters)) == len(letters) == 6
+    assert [first.group(1).upper() for first in spoken if first] == letters, "what scripts draw is another letter"
 
 
 async def test_only_a_superadmin_can_choose_a_city(client: Client) -> None:
-    assert 'id="city"' not in await text_of(client, "/")
+    assert 'id="city"' not in await text_of(client, "/", role="GESTOR")
     assert 'id="city"' in await text_of(client, "/", role="SUPERADMIN")
 
 

@@ -15,14 +15,21 @@ from babel.messages.pofile import read_po
 
 import vmsd.tasks
 from vmsd.assets import web_dir
+from vmsd.model.audit import Action, Flaw
+from vmsd.model.city import PLAN_DAYS
+from vmsd.model.person import Role, Verb
+from vmsd.model.segment import PurgeReason
 from vmsd.model.state import Cause, State
 from vmsd.pages.language import LANGUAGES
+from vmsd.services.camera_audit import NAMED
 from vmsd.services.clock_trust import Doubt
+from vmsd.services.lifetime import LastStop
 from vmsd.services.overview import VOLUME_NOTICES
 from vmsd.services.probe import WORDS as WARNINGS
 from vmsd.services.storage import OpenReason
 
 WEB = web_dir()
+ACTIONS = re.compile(r'^    \("([a-z_]+\.[a-z_]+)", _\(', re.MULTILINE)
 DEFINED = re.compile(r'word\("([^"]+)"')
 SAID = re.compile(r'\b(say|count|word)\("([^"$]+)"')
 
@@ -80,6 +87,16 @@ def test_everything_the_daemon_can_say_has_words() -> None:
     wanted |= {f"breaker.{reason}" for reason in OpenReason} | {f"clock.{doubt}" for doubt in Doubt}
     wanted |= {f"notice.{code}" for code in VOLUME_NOTICES.values()}
     wanted |= {f"warning.{code}" for code in WARNINGS} | {f"task.{name}" for name in task_names()}
+    wanted |= {f"role.{role}" for role in Role} | {f"verb.{verb}" for verb in Verb}
+    wanted |= {f"cities.plan.{plan}" for plan in PLAN_DAYS}
+    assert wanted - defined() == set()
+
+
+def test_everything_the_audit_log_can_say_has_words() -> None:
+    """Those of actions stand in a table: the words and the choice of a search are made from the same."""
+    assert {str(action) for action in Action} ^ set(ACTIONS.findall(templates()["_audit_words.html"])) == set()
+    values = (*OpenReason, *Doubt, *PurgeReason, *LastStop, *NAMED, *PLAN_DAYS)
+    wanted = {f"value.{value}" for value in values} | {f"flaw.{flaw}" for flaw in Flaw}
     assert wanted - defined() == set()
 
 
