@@ -17,9 +17,28 @@ export class Problem extends Error {
 /** No answer at all: the network, or a daemon that is restarting. */
 export class NoContact extends Error {}
 
-export function request(path, { method = "GET", body, headers = {}, timeout = TIMEOUT_MS, signal, keepalive } = {}) {
+let prove = async () => false;
+
+/** `ask` lets the person give their password once more; true when that was done and the request may go again. */
+export function setProver(ask) {
+  prove = ask;
+}
+
+/** `cityId` is the page's unless given; "" names none, which for a superadmin means all. */
+export function request(
+  path,
+  {
+    method = "GET",
+    body,
+    headers = {},
+    timeout = TIMEOUT_MS,
+    signal,
+    keepalive,
+    cityId = document.body.dataset.cityId,
+  } = {},
+) {
   const all = { "X-Requested-With": "vmsd", ...headers };
-  if (document.body.dataset.cityId) all["X-City-ID"] = document.body.dataset.cityId;
+  if (cityId) all["X-City-ID"] = cityId;
   if (body !== undefined) all["Content-Type"] = "application/json";
   const signals = [AbortSignal.timeout(timeout), ...(signal ? [signal] : [])];
   return fetch(PREFIX + path, {
@@ -37,17 +56,35 @@ export function request(path, { method = "GET", body, headers = {}, timeout = TI
 
 /** The JSON answer; `null` when there is nothing to say. Throws Problem or NoContact. */
 export async function api(path, options) {
-  const response = await request(path, options);
-  if (!response.ok) throw await problem(response);
+  const response = await answer(path, options);
   return response.status === 204 ? null : response.json();
 }
 
+/** One thing and its version, for `ifMatch` when it is changed: `{ value, version }`. */
+export async function versioned(path, options) {
+  const response = await answer(path, options);
+  return { value: await response.json(), version: response.headers.get("ETag") };
+}
+
+/** The headers of a change that must not overwrite what somebody else changed meanwhile. */
+export const ifMatch = (version) => (version ? { "If-Match": version } : {});
+
+/** The answer when it is a good one. Where the password is wanted once more, the person is asked, once. */
+export async function answer(path, options, mayProve = true) {
+  const response = await request(path, options);
+  if (response.ok) return response;
+  const found = await problem(response);
+  if (found.cause === "change_password") goToFirstPassword();
+  if (found.cause === "reauthenticate" && mayProve && (await prove())) return answer(path, options, false);
+  throw found;
+}
+
 /** Every item of a list, page after page. */
-export async function list(path) {
+export async function list(path, options) {
   const items = [];
   let cursor = "";
   do {
-    const page = await api(`${path}${path.includes("?") ? "&" : "?"}limit=500${cursor}`);
+    const page = await api(`${path}${path.includes("?") ? "&" : "?"}limit=500${cursor}`, options);
     items.push(...page.items);
     cursor = page.next ? `&cursor=${encodeURIComponent(page.next)}` : "";
   } while (cursor);
@@ -61,6 +98,13 @@ export async function problem(response) {
   return found;
 }
 
+const here = () => encodeURIComponent(location.pathname + location.search);
+
 export function goToLogin() {
-  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  location.assign(`/login?next=${here()}`);
+}
+
+/** Nothing else is open to somebody whose password was given to them. */
+export function goToFirstPassword() {
+  if (location.pathname !== "/account") location.assign(`/account?first&next=${here()}`);
 }

@@ -1,12 +1,15 @@
 // One camera: its picture, what it has been doing, and whether it is being recorded.
 
-import { NoContact, Problem, api, problem, request } from "./api.js";
+import { Problem, api, problem, request } from "./api.js";
+import { ask } from "./ask.js";
 import { ago, duration, hourMinute, moment, serverNow } from "./clock.js";
 import { $, $$, clone, fill, show, write } from "./dom.js";
 import { feed } from "./feed.js";
 import { camerasInOrder } from "./order.js";
 import "./player.js";
+import { problemWords } from "./problems.js";
 import { repeat } from "./repeat.js";
+import { may } from "./rights.js";
 import { announce, onKey, toggleFullScreen } from "./shell.js";
 import { causeAdvice, causeWord, showState, sinceWords } from "./states.js";
 import { drawStrip } from "./strip.js";
@@ -24,8 +27,9 @@ let seen = "";
 let asked = null;
 
 async function load() {
+  let me;
   try {
-    camera = await api(path);
+    [camera, me] = await Promise.all([api(path), api("/auth/me")]);
   } catch (error) {
     if (error instanceof Problem && error.status === 404) return showGone();
     return setTimeout(load, 2000);
@@ -33,6 +37,8 @@ async function load() {
   document.title = `${camera.name} · ${document.body.dataset.title}`;
   fill(document, { name: camera.name, group: camera.group });
   show($("#group-name"), Boolean(camera.group));
+  show($("#edit"), may(me, "configure", camera));
+  $("#recording").disabled = !may(me, "manage", camera);
   show($("#sound"), camera.audio);
   show($("#quality"), Boolean(camera.sub_source_url));
   followState();
@@ -83,7 +89,7 @@ function missingReason(item) {
 
 async function toggleRecording() {
   const enabled = $("#recording").getAttribute("aria-checked") === "true";
-  if (enabled && !(await confirmStop())) return;
+  if (enabled && !(await ask($("#confirm-stop")))) return;
   show($("#recording-failure"), false);
   asked = !enabled;
   followState();
@@ -91,20 +97,10 @@ async function toggleRecording() {
     await api(`${path}/recording`, enabled ? { method: "DELETE" } : { method: "PUT", body: { recording: true } });
   } catch (error) {
     asked = null;
-    const words = error instanceof NoContact ? say("contact.lost") : error.message;
-    fill($("#recording-failure"), { failure: words });
+    fill($("#recording-failure"), { failure: problemWords(error) });
     show($("#recording-failure"), true);
     followState();
   }
-}
-
-function confirmStop() {
-  const dialog = $("#confirm-stop");
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
 }
 
 async function showFacts() {

@@ -1,7 +1,9 @@
 // Adding and changing a camera: the fields that matter for its kind, a test that says what it really sends.
 
-import { NoContact, api } from "./api.js";
+import { NoContact, api, ifMatch, versioned } from "./api.js";
+import { copyOnClick } from "./copy.js";
 import { $, $$, el, fill, icon, show, write } from "./dom.js";
+import { check, explain, onSubmit, setBusy } from "./form.js";
 import { camerasInOrder } from "./order.js";
 import "./shell.js";
 import { causeAdvice, causeWord } from "./states.js";
@@ -16,6 +18,7 @@ const EXAMPLES = {
   http: "http://192.168.1.64/video.m3u8",
 };
 let saved = null;
+let version = null;
 
 const value = (name) => fields[name].value.trim();
 const isOn = (name) => fields[name].checked;
@@ -93,6 +96,12 @@ function changes() {
 
 const had = (name) => (name === "substream" ? Boolean(saved.sub_source_url) : saved[name]);
 
+async function open() {
+  const found = await versioned(`/cameras/${id}`);
+  version = found.version;
+  take(found.value);
+}
+
 function take(camera) {
   saved = camera;
   fields.protocol.value = camera.protocol;
@@ -122,77 +131,12 @@ function take(camera) {
   adapt();
 }
 
-function mark(name, words) {
-  const field = $(`[data-field="${name}"]`);
-  if (!field) return false;
-  field.dataset.wrong = "";
-  write($(".field__error", field), words);
-  const input = $("input", field);
-  input.setAttribute("aria-invalid", "true");
-  input.setAttribute(
-    "aria-describedby",
-    [`help-${name}`, `error-${name}`].filter((one) => document.getElementById(one)).join(" "),
-  );
-  return true;
-}
-
-function unmark(field) {
-  delete field.dataset.wrong;
-  $("input", field)?.removeAttribute("aria-invalid");
-}
-
-function unmarkAll() {
-  $$("[data-wrong]", form).forEach(unmark);
-  show($("#failure"), false);
-}
-
-/** The browser's own checks, in our words, of what can be seen. */
-function check() {
-  unmarkAll();
-  for (const input of $$("input", form)) {
-    if (!input.closest("[hidden]") && !input.validity.valid) {
-      mark(input.name, say(input.validity.valueMissing ? "form.wrong.required" : `form.wrong.${input.name}`));
-    }
-  }
-  return focusFirstWrong();
-}
-
-function focusFirstWrong() {
-  const wrong = $("[data-wrong] input", form);
-  wrong?.focus();
-  return !wrong;
-}
-
-function explain(error) {
-  const homeless = (error.errors ?? []).filter(({ pointer, detail }) => !markPointer(pointer, detail));
-  const details = homeless.map(({ pointer, detail }) => `${pointer} ${detail}`.trim());
-  const words =
-    error instanceof NoContact ? say("contact.lost") : error.errors?.length ? say("form.refused") : error.message;
-  fill($("#failure"), { failure: [words, ...details].join(" ") });
-  show($("#failure"), true);
-  if (focusFirstWrong()) $("#failure").scrollIntoView({ block: "center" });
-}
-
-function markPointer(pointer, detail) {
-  const name = pointer.split("/").at(-1);
-  const words = knows(`form.wrong.${name}`) ? say(`form.wrong.${name}`) : say("form.wrong.other");
-  return mark(name, `${words} (${detail})`);
-}
-
-async function save(event) {
-  event.preventDefault();
-  if (!check()) return;
-  setBusy(true);
-  try {
-    const camera = id
-      ? await api(`/cameras/${id}`, { method: "PATCH", body: changes() })
-      : await api("/cameras", { method: "POST", body: { ...source(), ...rest() } });
-    if (camera.publish) showPublish(camera);
-    else location.assign(`/camera/${camera.id}`);
-  } catch (error) {
-    explain(error);
-  }
-  setBusy(false);
+async function save() {
+  const camera = id
+    ? await api(`/cameras/${id}`, { method: "PATCH", body: changes(), headers: ifMatch(version) })
+    : await api("/cameras", { method: "POST", body: { ...source(), ...rest() } });
+  if (camera.publish) showPublish(camera);
+  else location.assign(`/camera/${camera.id}`);
 }
 
 function showPublish(camera) {
@@ -202,27 +146,19 @@ function showPublish(camera) {
   $("#publish").showModal();
 }
 
-async function copyAddress() {
-  const text = $("#publish-address");
-  getSelection().selectAllChildren(text);
-  // The clipboard needs a secure page; on plain HTTP the selected text is left for Ctrl+C.
-  await navigator.clipboard?.writeText(text.textContent);
-  if (navigator.clipboard) write($("#copy span"), say("form.copied"));
-}
-
 async function probe() {
-  if (!check()) return;
+  if (!check(form)) return;
   if (id && value("username") && !fields.password.value) {
     return showResult("warn", "info", say("probe.password_again"), []);
   }
-  setBusy(true);
+  setBusy(form, true);
   showResult("busy", "loader", say("probe.busy"), []);
   try {
     showFound(await api("/cameras/probe", { method: "POST", body: source(), timeout: 20_000 }));
   } catch (error) {
     showFailedProbe(error);
   }
-  setBusy(false);
+  setBusy(form, false);
 }
 
 function showFound(found) {
@@ -247,7 +183,7 @@ function showFound(found) {
 function showFailedProbe(error) {
   if (error.errors?.length) {
     show($("#probe-result"), false);
-    return explain(error);
+    return explain(form, error);
   }
   if (error.status === 429) return showResult("warn", "info", say("probe.too_many"), []);
   const why = error instanceof NoContact ? say("contact.lost") : error.cause ? causeWord(error.cause) : error.message;
@@ -261,23 +197,15 @@ function showResult(state, iconName, title, lines) {
   show(result, true);
 }
 
-function setBusy(busy) {
-  for (const button of [$("#probe"), $("button[type=submit]", form)]) button.disabled = busy;
-}
-
 async function offerGroups() {
   const names = new Set((await camerasInOrder()).map((camera) => camera.group).filter(Boolean));
   $("#groups").replaceChildren(...[...names].map((name) => new Option(name)));
 }
 
-form.addEventListener("submit", save);
+onSubmit(form, save);
 form.addEventListener("change", (event) => event.target.type === "radio" && adapt());
-form.addEventListener(
-  "input",
-  (event) => event.target.closest("[data-wrong]") && unmark(event.target.closest("[data-wrong]")),
-);
 $("#probe").addEventListener("click", probe);
-$("#copy").addEventListener("click", copyAddress);
+copyOnClick($("#copy"), $("#publish-address"));
 adapt();
 offerGroups().catch(() => {});
-if (id) api(`/cameras/${id}`).then(take, explain);
+if (id) open().catch((error) => explain(form, error));

@@ -1,9 +1,13 @@
 // The list of cameras: find one, see at a glance what it does, change it or take it out.
 
-import { NoContact, api } from "./api.js";
+import { api } from "./api.js";
+import { ask } from "./ask.js";
 import { $, clone, fill, show, write } from "./dom.js";
 import { feed } from "./feed.js";
 import { camerasInOrder } from "./order.js";
+import { hideFailure, showFailure } from "./problems.js";
+import { may } from "./rights.js";
+import { fold } from "./search.js";
 import { announce } from "./shell.js";
 import { causeWord, showState } from "./states.js";
 import { count, say } from "./words.js";
@@ -12,33 +16,35 @@ const rows = new Map();
 const body = $("#cameras tbody");
 
 async function load() {
-  const cameras = await camerasInOrder().catch(() => null);
-  if (cameras === null) return setTimeout(load, 2000);
+  const [me, cameras] = await Promise.all([api("/auth/me"), camerasInOrder()]).catch(() => []);
+  if (!cameras) return setTimeout(load, 2000);
   show($("#loading"), false);
   show($("#empty"), cameras.length === 0);
   show($("#filled"), cameras.length > 0);
   rows.clear();
-  body.replaceChildren(...cameras.map(rowOf));
+  body.replaceChildren(...cameras.map((camera) => rowOf(camera, may(me, "configure", camera))));
   follow();
   search();
 }
 
-function rowOf(camera) {
+function rowOf(camera, mine) {
   const row = clone("camera-row");
   const words = { name: camera.name, group: camera.group, source: sourceWords(camera), kept: keptWords(camera) };
   fill(row, words);
   $("[data-slot=name]", row).href = `/camera/${camera.id}`;
-  const edit = $("[data-slot=edit]", row);
-  if (edit) {
-    edit.href = `/camera/${camera.id}/edit`;
-    edit.setAttribute("aria-label", say("cameras.edit", { name: camera.name }));
-    const remove = $("[data-slot=remove]", row);
-    remove.setAttribute("aria-label", say("cameras.remove", { name: camera.name }));
-    remove.addEventListener("click", () => askRemoval(camera));
-  }
+  if ($(".actions", row)) dressActions(row, camera, mine);
   row.dataset.text = fold(Object.values(words).join(" "));
   rows.set(camera.id, row);
   return row;
+}
+
+function dressActions(row, camera, mine) {
+  const [edit, out] = ["edit", "remove"].map((name) => $(`[data-slot=${name}]`, row));
+  edit.href = `/camera/${camera.id}/edit`;
+  edit.setAttribute("aria-label", say("cameras.edit", { name: camera.name }));
+  out.setAttribute("aria-label", say("cameras.remove", { name: camera.name }));
+  out.addEventListener("click", () => remove(camera));
+  for (const button of [edit, out]) show(button, mine);
 }
 
 function sourceWords(camera) {
@@ -56,8 +62,6 @@ function hostOf(address) {
 function keptWords(camera) {
   return camera.retention_days ? count("cameras.days", camera.retention_days) : say("cameras.plan");
 }
-
-const fold = (text) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
 
 function follow() {
   for (const [id, row] of rows) {
@@ -87,22 +91,14 @@ function search() {
   write($("#found"), count("cameras.found", found));
 }
 
-function askRemoval(camera) {
-  const dialog = $("#confirm-remove");
-  fill(dialog, { name: camera.name });
-  dialog.returnValue = "";
-  dialog.addEventListener("close", () => dialog.returnValue === "yes" && remove(camera), { once: true });
-  dialog.showModal();
-}
-
 async function remove(camera) {
+  if (!(await ask($("#confirm-remove"), { name: camera.name }))) return;
   try {
     await api(`/cameras/${camera.id}`, { method: "DELETE" });
     announce(say("cameras.removed", { name: camera.name }));
-    show($("#failure"), false);
+    hideFailure();
   } catch (error) {
-    fill($("#failure"), { failure: error instanceof NoContact ? say("contact.lost") : error.message });
-    show($("#failure"), true);
+    showFailure(error);
   }
   load();
 }

@@ -10,6 +10,9 @@ const formats = {
   minute: format({ hour: "2-digit", minute: "2-digit" }),
   day: format({ day: "2-digit", month: "2-digit" }),
   date: format({ dateStyle: "medium" }),
+  full: format({ dateStyle: "short", timeStyle: "medium" }),
+  // As RFC 3339 writes dates, to be read again by a program.
+  parts: new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" }),
   weekday: format({ weekday: "short", day: "2-digit", month: "short" }),
 };
 
@@ -32,6 +35,7 @@ export function hasServerTime() {
 export const timeOfDay = (ms) => formats.time.format(ms);
 export const hourMinute = (ms) => formats.minute.format(ms);
 export const date = (ms) => formats.date.format(ms);
+export const fullMoment = (ms) => formats.full.format(ms);
 export const weekday = (ms) => formats.weekday.format(ms);
 
 const sameDay = (a, b) => formats.date.format(a) === formats.date.format(b);
@@ -57,4 +61,15 @@ export function duration(seconds) {
 export function ago(ms) {
   const seconds = (serverNow() - ms) / 1000;
   return seconds < 1 ? say("time.now") : say("time.ago", { time: duration(seconds) });
+}
+
+/**
+ * The moment at which clocks in the site's zone show `local` ("2026-11-20T14:30"), as milliseconds since 1970.
+ * In the hour that comes twice it is the second one; in the one that is left out, the hour after.
+ */
+export function momentOf(local) {
+  const shown = Date.parse(`${local}Z`);
+  const offset = (ms) => Date.parse(`${formats.parts.format(ms).replace(" ", "T")}Z`) - Math.floor(ms / 1000) * 1000;
+  const guess = shown - offset(shown);
+  return shown - offset(guess);
 }

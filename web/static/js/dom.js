@@ -51,6 +51,14 @@ export function fill(root, texts) {
   }
 }
 
+/** Puts `rows` (each with its `data-id`) in the place of what `body` holds; whoever stood on a button stays on it. */
+export function redraw(body, rows) {
+  const at = body.contains(document.activeElement) ? document.activeElement : null;
+  const id = at?.closest("[data-id]")?.dataset.id;
+  body.replaceChildren(...rows);
+  if (id) body.querySelector(`[data-id="${id}"] [data-slot="${at.dataset.slot}"]`)?.focus();
+}
+
 export function show(element, visible) {
   if (element && element.hidden === visible) element.hidden = !visible;
 }

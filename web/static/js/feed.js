@@ -3,10 +3,16 @@
 import { goToLogin, problem, request } from "./api.js";
 import { setServerTime } from "./clock.js";
 
-const EVERY_MS = 1000;
+/** A page that is about no city has no cameras to follow, only the box's notices. */
+const OF_CITY = Boolean(document.body.dataset.cityId);
+const SOURCE = OF_CITY ? "/states" : "/system";
+const EVERY_MS = OF_CITY ? 1000 : 5000;
 const HIDDEN_EVERY_MS = 5000;
 const TIMEOUT_MS = 4000;
-const LOST_AFTER_MS = 4000;
+const LOST_AFTER_MS = EVERY_MS + 3000;
+/** Of somebody who may see no camera, or of a city that is gone: the box is there all the same. */
+const WITHOUT_CAMERAS = [403, 404];
+const NOTHING = { items: [], notices: [] };
 
 /**
  * Events: `states` after each answer, `contact` when the daemon is lost or found again.
@@ -36,11 +42,15 @@ class Feed extends EventTarget {
     try {
       const askedAt = performance.now();
       const headers = this.#etag ? { "If-None-Match": this.#etag } : {};
-      const response = await request("/states", { headers, timeout: TIMEOUT_MS });
+      const response = await request(SOURCE, { headers, timeout: TIMEOUT_MS });
       if (response.status === 401) return goToLogin();
-      if (response.status !== 304 && !response.ok) throw await problem(response);
-      setServerTime(Date.parse(response.headers.get("X-Now")), askedAt, performance.now());
-      if (response.status !== 304) this.#take(await response.json());
+      if (response.status !== 304 && !response.ok && !WITHOUT_CAMERAS.includes(response.status)) {
+        throw await problem(response);
+      }
+      // Without cameras there is the time of every answer, to the second.
+      const now = response.headers.get("X-Now") ?? response.headers.get("Date");
+      setServerTime(Date.parse(now), askedAt, performance.now());
+      if (response.status !== 304) this.#take(response.ok ? await response.json() : NOTHING);
       this.#etag = response.headers.get("ETag") ?? "";
       this.#setContact(true);
     } catch {
@@ -50,7 +60,9 @@ class Feed extends EventTarget {
   }
 
   #take(answer) {
-    this.items = new Map(answer.items.map((item) => [item.id, item]));
+    // Who saw cameras and may see none any more sees what the page says about it.
+    if (this.items.size && answer === NOTHING) location.reload();
+    this.items = new Map((answer.items ?? []).map((item) => [item.id, item]));
     this.notices = answer.notices;
     this.known = true;
   }

@@ -1,10 +1,13 @@
 // The health of the box: a verdict in one line, then what it rests on.
 
 import { api } from "./api.js";
-import { ago, date, duration, serverNow, timeOfDay } from "./clock.js";
+import { ask } from "./ask.js";
+import { ago, date, duration, fullMoment, serverNow, timeOfDay } from "./clock.js";
 import { $, clone, el, fill, icon, show, write } from "./dom.js";
+import { done } from "./done.js";
 import { feed } from "./feed.js";
 import { noticeWords } from "./notices.js";
+import { showFailure } from "./problems.js";
 import { repeat } from "./repeat.js";
 import "./shell.js";
 import { showState, sinceWords } from "./states.js";
@@ -121,6 +124,7 @@ function showBreaker(breaker) {
   if (breaker.open) showState($(".badge", card), "bad", say("breaker.open"), "circle-slash");
   else showState($(".badge", card), "ok", say("breaker.closed"), "circle-check");
   fill(card, { words, since: sinceWords(breaker.since) });
+  show($("#adopt"), breaker.reason === "volume_foreign");
 }
 
 function showMediaServer(server) {
@@ -146,6 +150,7 @@ function showClock(clock) {
   );
   const kept = say(clock.synchronised ? "clock.synchronised" : "clock.alone");
   const now = serverNow();
+  show($("#confirm-clock"), !clock.trusted);
   fill(card, { words: clock.trusted ? kept : say(`clock.${clock.reason}`), since: `${date(now)} ${timeOfDay(now)}` });
 }
 
@@ -205,6 +210,25 @@ function keptRow(item) {
   return row;
 }
 
+/** What only a superadmin may decide, after a second thought. */
+async function mend(sure, texts, path, words, own = {}) {
+  if (!(await ask(sure, texts))) return;
+  try {
+    await api(path, { method: "POST", timeout: 30_000 });
+    done(say(words));
+  } catch (error) {
+    showFailure(error, own);
+  }
+  askSystem().catch(() => {});
+}
+
+$("#confirm-clock")?.addEventListener("click", () => {
+  const now = { now: fullMoment(serverNow()) };
+  mend($("#sure-clock"), now, "/system/clock/confirm", "clock.confirmed");
+});
+$("#adopt")?.addEventListener("click", () => {
+  mend($("#sure-volume"), {}, "/system/volume/adopt", "volume.adopted", { 409: "volume.none" });
+});
 feed.addEventListener("states", judge);
 feed.addEventListener("contact", judge);
 repeat(askSystem, 2000);

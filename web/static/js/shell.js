@@ -5,6 +5,7 @@ import { hasServerTime, serverNow, timeOfDay, weekday } from "./clock.js";
 import { $, $$, show, write } from "./dom.js";
 import { feed } from "./feed.js";
 import { showNotices } from "./notices.js";
+import "./prove.js";
 import { say } from "./words.js";
 
 const YEAR_S = 31_536_000;
@@ -52,7 +53,7 @@ async function logOut() {
 
 async function offerCities() {
   const select = $("#city");
-  if (!select) return;
+  if (!select || !document.body.dataset.cityId) return;
   const cities = await list("/cities").catch(() => []);
   if (cities.length < 2) return;
   for (const city of cities) {
@@ -60,7 +61,8 @@ async function offerCities() {
   }
   select.addEventListener("change", async () => {
     await api("/auth/city", { method: "POST", body: { city_id: select.value } });
-    location.assign("/");
+    // A camera's page is of the city that was left.
+    location.assign(location.pathname.startsWith("/camera/") ? "/" : location.pathname);
   });
   show(select.closest("label"), true);
 }
