@@ -99,6 +99,7 @@ def _answer(
 ) -> web.StreamResponse:
     headers = (headers or {}) | _headers(error)
     if _for_people(request):
+        _lead_elsewhere(request, error)
         return _page(request, kind, detail, headers)
     body: dict[str, object] = {
         "type": "about:blank",
@@ -136,9 +137,16 @@ def _for_people(request: web.Request) -> bool:
     )
 
 
+def _lead_elsewhere(request: web.Request, error: errors.VmsdError | None) -> None:
+    """To where somebody can do what is lacking, and from there back here."""
+    here = quote(request.rel_url.raw_path_qs, safe="/")
+    if isinstance(error, errors.NotLoggedIn):
+        raise web.HTTPSeeOther(f"/login?next={here}")
+    if isinstance(error, errors.NotAllowed) and error.cause == "change_password":
+        raise web.HTTPSeeOther(f"/account?first&next={here}")
+
+
 def _page(request: web.Request, kind: Kind, detail: str, headers: dict[str, str]) -> web.StreamResponse:
-    if kind.status == HTTPStatus.UNAUTHORIZED:
-        raise web.HTTPSeeOther(f"/login?next={quote(request.rel_url.raw_path_qs, safe='/')}")
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         detail = f"{detail} ({request_id_of(request)})"
     response = request.app[SITE].renderer.render_error(request, kind.status.value, kind.title, detail)

@@ -41,6 +41,8 @@ async def test_the_secret_opens_one_session_in_which_a_password_is_chosen(served
     assert (me["role"], me["city_id"], me["must_change_password"]) == ("SUPERADMIN", None, True)
     who = who_by(first)
     assert (await served.ask("GET", "/api/v1/cities", who=who)).body["cause"] == "change_password"
+    page = await served.ask("GET", "/health-board", who=who, Accept="text/html")
+    assert (page.status, page.headers["Location"]) == (303, "/account?first&next=/health-board")
     assert (await log_in(served, "admin", secret)).status == 401
     assert file.exists()
     assert (await change(served, who, secret)).status == 204
