@@ -36,7 +36,7 @@ from vmsd.model.city import City
 from vmsd.model.person import Caller
 from vmsd.pages.render import Renderer
 from vmsd.services.answers import PulseAnswer
-from vmsd.services.desired import program
+from vmsd.services.camera_paths import program
 from vmsd.services.groups import CityGroups
 from vmsd.services.interventions import Interventions
 from vmsd.services.lifetime import Lifetime
@@ -181,6 +181,7 @@ class Daemon:
                 again_s=settings.cameras.health_every_s,
                 probe_s=settings.cameras.probe_deadline_s,
                 relays=settings.runtime_dir / "relays",
+                desired=base.desired,
             ),
             StillsTask(self.stills, base.database, base.rows, self.states, settings.cameras.stills_every_s),
             BoxChanges(base.database, base.audit, watch, self.certificate),
@@ -356,7 +357,8 @@ async def run(settings: Settings, listening: Callable[[str], None], clock: Clock
         session = await stack.enter_async_context(
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0))
         )
-        workers = Workers(Worker(worker_command()), Prober(settings.cameras.probe_deadline_s, worker_command()))
+        prober = Prober(settings.cameras.probe_deadline_s, worker_command(), base.desired.hosts)
+        workers = Workers(Worker(worker_command()), prober)
         stack.push_async_callback(workers.close)
         daemon = Daemon(base, open_volume(base), session, workers)
         stack.push_async_exit(daemon.take_leave)

@@ -12,7 +12,6 @@ from vmsd.clock import Clock, SystemClock
 from vmsd.config import Settings
 from vmsd.host.clocksync import read_kernel_clock
 from vmsd.host.keys import Keys, load_keys
-from vmsd.host.network import own_addresses
 from vmsd.host.signing import load_box_key
 from vmsd.host.tree import Tree
 from vmsd.model.audit import Who
@@ -41,7 +40,6 @@ from vmsd.store.system import System
 from vmsd.tasks.backup import open_or_recover
 from vmsd.tasks.breaker import Breaker
 from vmsd.tasks.scanner import Scanner
-from vmsd.vendors.addresses import CameraNetworks
 
 CONSOLE = Who(name="console")
 """Whoever stands at the box itself and runs a command."""
@@ -98,15 +96,9 @@ class Base:
 
     def cameras(self, city: City, rights: Rights = ALL_RIGHTS, by: Who = CONSOLE) -> CityCameras:
         scope = Scope(self.database, city.id)
-        rules = SourceRules(camera_networks(self.settings), frozenset(self.settings.tunnels))
+        rules = SourceRules(self.desired.hosts, frozenset(self.settings.tunnels))
         store = Cameras(scope, self.rows)
         return CityCameras(store, scope, rules, self.desired, self.audit, self.clock, rights=rights, by=by)
-
-
-def camera_networks(settings: Settings) -> CameraNetworks:
-    return CameraNetworks(
-        allowed=settings.cameras.networks, own_ports=settings.own_ports, own_addresses=own_addresses()
-    )
 
 
 @asynccontextmanager

@@ -240,10 +240,15 @@ def camera() -> None:
 @camera.command("probe")
 @click.argument("url")
 def camera_probe(url: str) -> None:
-    """Open a source and say what it really sends."""
+    """Open a source and say what it really sends.
+
+    Every user of this machine sees the words of a running command: give - for an address with a password in it,
+    and the address on standard input, where nobody else reads it.
+    """
     from vmsd import console
 
-    click.echo(json.dumps(wait_for(console.probe(url)), indent=2))
+    address = sys.stdin.readline().strip() if url == "-" else url
+    click.echo(json.dumps(wait_for(console.probe(address)), indent=2))
 
 
 @camera.command("import")

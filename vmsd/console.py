@@ -23,6 +23,7 @@ from vmsd.mediamtx.config import ConfigFile, render
 from vmsd.model.audit import Action, Entry
 from vmsd.model.city import Plan
 from vmsd.model.person import Role, Status, Verb
+from vmsd.services.camera_hosts import ANYWHERE, CameraHosts
 from vmsd.services.people import GroupVerbs, PersonFields, fields_of
 from vmsd.services.probe import Prober
 from vmsd.services.tokens import DAY_MS
@@ -90,7 +91,7 @@ async def add_city(settings: Settings, name: str, plan: Plan) -> str:
 
 
 async def probe(url: str) -> dict[str, Any]:
-    prober = Prober(deadline_s=5, argv=app.worker_command())
+    prober = Prober(5, app.worker_command(), CameraHosts(lambda: ANYWHERE))
     try:
         return await prober.probe_url(url)
     finally:

@@ -6,17 +6,19 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import av
 import psutil
 import pytest
+from aiohttp import web
 
 from tests.support.processes import Process, until
 from tests.support.site import VMSD, Site
 from tests.support.sources import (
+    GENERATED,
     PictureCamera,
     free_port,
     is_alive,
@@ -107,8 +109,49 @@ async def test_cameras_that_are_pulled_by_rtmp_and_hls_are_live_and_recorded(sit
     async with serving_rtmp(tmp_path) as rtmp, serving_hls(tmp_path) as hls:
         await site.start()
         called = await site.add_camera("RTMP", rtmp, protocol="rtmp")
-        listed = await site.add_camera("HLS", hls, protocol="http")
+        listed = await site.add_camera("HLS", hls, protocol="http", sub_source_url=hls)
         await asyncio.gather(prove(site, called), prove(site, listed))
+        assert (await play(site, f"{listed}_main"))[0] == 320
+        assert len(relays_of(site.folder)) == 2, "one for each of its streams"
+
+
+@asynccontextmanager
+async def heard_hls(folder: Path, kind: str) -> AsyncIterator[str]:
+    """A playlist of video with a tone; its address."""
+    files = folder / f"hls-{kind}"
+    files.mkdir()
+    app = web.Application()
+    app.router.add_static("/", files)
+    tone = ("-f", "lavfi", "-i", "sine=sample_rate=16000", "-c:a", "aac", *GENERATED[-10:], "-f", "hls")
+    listed = ("-hls_time", "1", "-hls_segment_type", kind, "-hls_flags", "delete_segments", files / "index.m3u8")
+    command = (*GENERATED[:-10], *tone, *listed)
+    process = await Process.start(*command, log=folder / f"{kind}.log")
+    try:
+
+        async def begun() -> bool:
+            return (files / "index.m3u8").exists()
+
+        async with serving(app) as origin:
+            await until(begun, 20, "there is a playlist")
+            yield f"{origin}/index.m3u8"
+    finally:
+        await process.end(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kind", ["mpegts", "fmp4"])
+async def test_a_camera_behind_a_relay_is_heard_when_it_is_to_be_and_only_then(
+    site: Site, tmp_path: Path, kind: str
+) -> None:
+    async with heard_hls(tmp_path, kind) as url:
+        await site.start()
+        heard = await site.add_camera("Com som", url, protocol="http", audio=True)
+        mute = await site.add_camera("Sem som", url, protocol="http")
+        await asyncio.gather(prove(site, heard), prove(site, mute))
+        assert (await site.status(heard))["codecs"] == ["H264", "MPEG-4 Audio"]
+        assert (await site.status(mute))["codecs"] == ["H264"]
+        with av.open(str(site.files(heard)[0])) as recorded:
+            assert recorded.streams.audio[0].codec_context.sample_rate == 16000
+            assert sum(frame.samples for frame in recorded.decode(audio=0)) > 16000
 
 
 async def test_mjpeg_and_single_pictures_are_live_and_recorded_as_h264(site: Site) -> None:

@@ -10,10 +10,14 @@ Protocol = Literal["rtsp", "rtmp", "http", "p2p"]
 
 @dataclass(frozen=True)
 class Secret:
-    """What is encrypted at rest: never printed, never in an answer."""
+    """What is encrypted at rest: never printed, never in an answer.
+
+    The addresses are sealed with it. What cannot be opened is not `readable`: nothing is known then of either.
+    """
 
     password: str | None = None
     publish_key: str | None = None
+    readable: bool = True
 
     def __repr__(self) -> str:
         return "Secret(***)"

@@ -19,9 +19,11 @@ class Cause(StrEnum):
 
     UNKNOWN = "unknown"
     HOST_UNREACHABLE = "host_unreachable"
+    ADDRESS_REFUSED = "address_refused"
     PORT_CLOSED = "port_closed"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a word, not a secret
     NO_SUCH_STREAM = "no_such_stream"
+    REDIRECTS = "redirects"
     UNSUPPORTED_CODEC = "unsupported_codec"
     NOT_A_CAMERA = "not_a_camera"
     TIMEOUT = "timeout"
@@ -30,6 +32,7 @@ class Cause(StrEnum):
     MEDIAMTX_AWAY = "mediamtx_away"
     NO_DATA = "no_data"
     DISABLED = "disabled"
+    SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 - a word, not a secret
 
 
 @dataclass(frozen=True)

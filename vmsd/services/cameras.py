@@ -120,11 +120,11 @@ class CityCameras:
         log.info("camera.added", camera_id=camera.public_id, protocol=camera.protocol)
         return camera
 
-    async def draft(self, fields: CameraFields, kept_password: str | None = None) -> Camera:
-        """The camera `fields` would make, checked and not stored."""
+    async def draft(self, fields: CameraFields, kept: Camera | None = None) -> Camera:
+        """The camera `fields` would make, checked and not stored; `kept` is the camera as it was."""
         group = clean_name(fields.group, "/group") if fields.group else ""
         await self._check_group(group)
-        source = await self._rules.source_of(fields, kept_password)
+        source = await self._rules.source_of(fields, kept)
         now_ms = self._clock.wall_ms()
         secret = Secret(source.password, secrets.token_urlsafe(24))
         return Camera(
@@ -161,13 +161,13 @@ class CityCameras:
         """
         if fields.retention_days != camera.retention_days and Verb.MANAGE not in self.held(camera):
             raise NotAllowed("your account may not say how long this camera's recordings are kept")
-        drafted = await self.draft(fields, kept_password=camera.secret.password)
+        drafted = await self.draft(fields, kept=camera)
         toggled = drafted.recording_enabled != camera.recording_enabled
         changed = replace(
             drafted,
             id=camera.id,
             public_id=camera.public_id,
-            secret=replace(drafted.secret, publish_key=camera.secret.publish_key),
+            secret=replace(drafted.secret, publish_key=camera.secret.publish_key or drafted.secret.publish_key),
             recording_since_ms=drafted.recording_since_ms if toggled else camera.recording_since_ms,
             created_ms=camera.created_ms,
             changed_ms=max(drafted.changed_ms, camera.changed_ms + 1),

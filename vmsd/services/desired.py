@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import shlex
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
+from functools import partial
+
+import structlog
 
 from vmsd.config import Settings
+from vmsd.errors import Invalid, SourceFailed
 from vmsd.host.keys import Keys
-from vmsd.mediamtx.config import Desired, DesiredPath, Server
+from vmsd.mediamtx.config import Desired, Server
 from vmsd.mediamtx.names import PathName
+from vmsd.mediamtx.rendered import pulled_paths
 from vmsd.model.camera import Camera
 from vmsd.model.city import City
-from vmsd.services.sources import full_sub_url, full_url
+from vmsd.model.state import Cause
+from vmsd.services.camera_hosts import FILE, CameraHosts, networks_of
+from vmsd.services.camera_paths import REFUSED, CameraPaths, Relay, Stream
+from vmsd.services.live_states import CameraKey, key_of
+from vmsd.services.sources import main_url, urls_of
 from vmsd.store.cameras import CameraRows, Cameras
 from vmsd.store.cities import Cities
 from vmsd.store.database import Database
 from vmsd.store.scope import Scope
-from vmsd.vendors.urls import parse
 
+log = structlog.get_logger()
 
-@dataclass(frozen=True)
-class Relay:
-    """What a relay process needs to bring a camera MediaMTX cannot read itself; kept in a file of its own."""
-
-    file: Path
-    content: str
+UNREADABLE = Cause.SECRET_UNREADABLE
+"""Its address and password cannot be opened: the key is another one, or the row is damaged."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,12 @@ class Plan:
     relays: Sequence[Relay]
 
 
-def program() -> list[str]:
-    """How to start this same program again: frozen or from Python."""
-    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "vmsd"]
+@dataclass(frozen=True)
+class Withheld:
+    """Why a camera is kept from MediaMTX, as it was changed last."""
+
+    changed_ms: int
+    cause: Cause
 
 
 async def list_cameras(database: Database, rows: CameraRows) -> list[tuple[City, Camera]]:
@@ -60,6 +63,7 @@ class DesiredState:
     """Owned by the daemon; `vmsd render-mediamtx` makes one for itself.
 
     `record_allowed` is false while the circuit breaker is open. `changed` tells the reconciler to hurry.
+    `obstacles` are the cameras that the last plan had to leave out, or as they were, and why.
     """
 
     def __init__(self, database: Database, rows: CameraRows, settings: Settings, keys: Keys) -> None:
@@ -69,9 +73,15 @@ class DesiredState:
         self._keys = keys
         self._version = 1
         self._progress = asyncio.Condition()
+        self._kept: Mapping[CameraKey, Sequence[Stream]] = {}
+        self._withheld: dict[CameraKey, Withheld] = {}
+        self.hosts = CameraHosts(partial(networks_of, settings), settings.data_dir / FILE)
+        self.hosts.on_change = self.changed
+        self._paths = CameraPaths(settings, self.hosts)
         self.record_allowed = True
         self.applied_version = 0
         self.applied_paths: frozenset[str] = frozenset()
+        self.obstacles: Mapping[CameraKey, Cause] = {}
         self.on_change: Callable[[], None] = lambda: None
 
     @property
@@ -100,14 +110,65 @@ class DesiredState:
         return True
 
     async def plan(self) -> Plan:
+        """A camera that cannot be rendered now keeps nobody else out: see `obstacles`."""
         version, record = self._version, self.record_allowed
         cameras = await list_cameras(self._database, self._rows)
-        paths: list[DesiredPath] = []
-        relays: list[Relay] = []
+        await self.hosts.follow([url for _, camera in cameras for url in urls_of(camera)])
+        streams: dict[CameraKey, Sequence[Stream]] = {}
+        obstacles: dict[CameraKey, Cause] = {}
         for city, camera in cameras:
-            paths += self._paths(city, camera)
-            relays += self._relays(city, camera)
-        return Plan(version, Desired(self._server(), record, paths), relays)
+            key = key_of(camera)
+            streams[key], obstacle = await self._streams(city, camera)
+            obstacles |= {key: obstacle} if obstacle else {}
+        self._note(cameras, obstacles)
+        self._kept = streams
+        self._withheld = {key: held for key, held in self._withheld.items() if key in streams}
+        every = [stream for key in streams for stream in streams[key]]
+        desired = Desired(self._server(), record, [stream.path for stream in every])
+        return Plan(version, desired, [stream.relay for stream in every if stream.relay])
+
+    async def _streams(self, city: City, camera: Camera) -> tuple[Sequence[Stream], Cause | None]:
+        """What can be rendered, and why that is not all; a camera that cannot be read any more stays as it was."""
+        if not camera.secret.readable:
+            kept = self._kept.get(key_of(camera))
+            return (await self._rendered(city, camera) if kept is None else kept), UNREADABLE
+        if self.is_withheld(camera):
+            return (), self._withheld[key_of(camera)].cause
+        try:
+            streams = self._paths.of(city, camera)
+        except SourceFailed as failed:
+            return (), Cause(failed.cause)
+        except Invalid:  # stored before today's rules, or damaged
+            return (), UNREADABLE
+        is_astray = camera.source_url and self.hosts.leads_astray(main_url(camera))
+        return streams, REFUSED if is_astray else None
+
+    async def _rendered(self, city: City, camera: Camera) -> Sequence[Stream]:
+        """As MediaMTX has it since before this daemon started."""
+        name = str(PathName(city.public_id, camera.public_id))
+        file, record = self._settings.mediamtx_file, camera.recording_enabled
+        return [Stream(path) for path in await asyncio.to_thread(pulled_paths, file, [name], record=record)]
+
+    def withhold(self, camera: Camera, cause: Cause) -> None:
+        """Keep MediaMTX away from a camera that does it harm, until it is released or changed."""
+        if not self.is_withheld(camera):
+            self._withheld[key_of(camera)] = Withheld(camera.changed_ms, cause)
+            self.changed()
+
+    def release(self, camera: Camera) -> None:
+        if self._withheld.pop(key_of(camera), None):
+            self.changed()
+
+    def is_withheld(self, camera: Camera) -> bool:
+        held = self._withheld.get(key_of(camera))
+        return held is not None and held.changed_ms == camera.changed_ms
+
+    def _note(self, cameras: Sequence[tuple[City, Camera]], obstacles: Mapping[CameraKey, Cause]) -> None:
+        before, self.obstacles = self.obstacles, obstacles
+        for _, camera in cameras:
+            cause = obstacles.get(key_of(camera))
+            if cause != before.get(key_of(camera)):
+                log.warning("camera.obstacle", camera_id=camera.public_id, cause=cause)
 
     def _server(self) -> Server:
         mtx = self._settings.mediamtx
@@ -125,55 +186,3 @@ class DesiredState:
             hls_segment_s=mtx.hls_segment_s,
             hls_segments=mtx.hls_segments,
         )
-
-    def _paths(self, city: City, camera: Camera) -> list[DesiredPath]:
-        name = PathName(city.public_id, camera.public_id)
-        paths: list[DesiredPath] = []
-        if needs_relay(camera):
-            paths.append(self._published(camera, str(name), run=self._relay_command(camera)))
-        elif camera.pushes:
-            paths.append(self._published(camera, str(name), run=""))
-        elif camera.source_url:
-            paths.append(DesiredPath(str(name), full_url(camera), camera.recording_enabled))
-        if camera.sub_source_url:
-            sub = PathName(city.public_id, camera.public_id, sub=True)
-            paths.append(DesiredPath(str(sub), full_sub_url(camera), record=False))
-        return paths
-
-    def _published(self, camera: Camera, name: str, run: str) -> DesiredPath:
-        return DesiredPath(
-            name=name,
-            source="publisher",
-            record=camera.recording_enabled,
-            publish_user=camera.public_id,
-            publish_key=camera.secret.publish_key or "",
-            run=run,
-        )
-
-    def _relay_file(self, camera: Camera) -> Path:
-        return self._settings.runtime_dir / "relays" / f"{camera.public_id}.json"
-
-    def _relay_command(self, camera: Camera) -> str:
-        return shlex.join([*program(), "relay", str(self._relay_file(camera))])
-
-    def _relays(self, city: City, camera: Camera) -> list[Relay]:
-        if not needs_relay(camera):
-            return []
-        tunnel = self._settings.tunnels.get(camera.tunnel)
-        here = f"rtsp://127.0.0.1:{self._settings.mediamtx.rtsp_port}/{city.public_id}/{camera.public_id}"
-        publish = parse(here, "rtsp").with_credentials(camera.public_id, camera.secret.publish_key)
-        content = {
-            "source": full_url(camera) if camera.source_url else None,
-            "command": [part.replace("{target}", camera.tunnel_target) for part in tunnel.command] if tunnel else None,
-            "username": camera.username,
-            "password": camera.secret.password,
-            "publish": publish.join(),
-        }
-        return [Relay(self._relay_file(camera), json.dumps(content))]
-
-
-def needs_relay(camera: Camera) -> bool:
-    """True for what MediaMTX cannot pull by itself: tunnels, and HTTP sources that are not HLS."""
-    if camera.protocol == "http":
-        return not urlsplit(camera.source_url).path.endswith(".m3u8")
-    return camera.protocol == "p2p"

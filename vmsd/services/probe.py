@@ -9,7 +9,10 @@ from typing import Any
 from vmsd.errors import FieldProblem, Invalid, SourceFailed, TooMany
 from vmsd.model.camera import Camera
 from vmsd.model.state import Cause
-from vmsd.services.sources import full_url
+from vmsd.services.camera_hosts import CameraHosts
+from vmsd.services.sources import main_url
+from vmsd.vendors.addresses import CameraNetworks
+from vmsd.vendors.urls import SourceUrl, parse_any
 from vmsd.video.facts import warnings
 from vmsd.video.worker import Worker
 
@@ -26,10 +29,11 @@ WORDS = {
 
 
 class Prober:
-    """At most four sources at once, each in a process of its own."""
+    """At most four sources at once, each in a process of its own. `hosts` says where they may be."""
 
-    def __init__(self, deadline_s: float, argv: Sequence[str] | None = None) -> None:
+    def __init__(self, deadline_s: float, argv: Sequence[str] | None = None, hosts: CameraHosts | None = None) -> None:
         self._deadline_s = deadline_s
+        self._hosts = hosts or CameraHosts(CameraNetworks)
         self._idle = [Worker(argv) for _ in range(AT_ONCE)]
         self._all = tuple(self._idle)
 
@@ -42,9 +46,13 @@ class Prober:
         if not camera.source_url:
             detail = "only a camera with an address of its own can be probed"
             raise Invalid("there is nothing to open", FieldProblem("/source_url", detail))
-        return await self.probe_url(full_url(camera))
+        return await self._open(main_url(camera))
 
-    async def probe_url(self, url: str) -> dict[str, Any]:
+    async def probe_url(self, text: str) -> dict[str, Any]:
+        return await self._open(parse_any(text))
+
+    async def _open(self, named: SourceUrl) -> dict[str, Any]:
+        url = (await self._hosts.find(named)).join()
         if not self._idle:
             raise TooMany("four cameras are being probed already", retry_after_s=5)
         worker = self._idle.pop()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
 from vmsd.errors import FieldProblem, Invalid, SourceFailed
 from vmsd.model.camera import Camera, Protocol
+from vmsd.services.camera_hosts import CameraHosts
 from vmsd.vendors import generic, hikvision, intelbras
-from vmsd.vendors.addresses import CameraNetworks, refuse_unsafe, resolve
 from vmsd.vendors.place import Place
 from vmsd.vendors.urls import POINTER, SourceUrl, check_port, parse
 
@@ -18,6 +19,8 @@ RTSP_PORT = 554
 BUILDERS = {"intelbras": intelbras.source_url, "hikvision": hikvision.source_url}
 GENERIC = "generic"
 VENDORS = (*BUILDERS, GENERIC)
+TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
+"""Of a tunnel: nothing its command could take for anything but a name."""
 
 
 class SourceFields(Interface):
@@ -59,13 +62,22 @@ class Source:
     password: str | None
 
 
-def full_url(camera: Camera) -> str:
-    """The main stream's address as MediaMTX and libav open it, credentials included: never log it."""
-    return parse(camera.source_url, camera.protocol).with_credentials(*_login(camera)).join()
+def main_url(camera: Camera) -> SourceUrl:
+    """The main stream's address with the credentials: never log what it joins to."""
+    return parse(camera.source_url, camera.protocol).with_credentials(*_login(camera))
 
 
-def full_sub_url(camera: Camera) -> str:
-    return parse(camera.sub_source_url, camera.protocol).with_credentials(*_login(camera)).join()
+def sub_url(camera: Camera) -> SourceUrl:
+    return parse(camera.sub_source_url, camera.protocol).with_credentials(*_login(camera))
+
+
+def urls_of(camera: Camera) -> list[SourceUrl]:
+    """Every address of the camera that somebody calls, as far as they can be read."""
+    found: list[SourceUrl] = []
+    for url in (main_url, sub_url):
+        with suppress(Invalid):
+            found.append(url(camera))
+    return found
 
 
 def _login(camera: Camera) -> tuple[str | None, str | None]:
@@ -75,14 +87,15 @@ def _login(camera: Camera) -> tuple[str | None, str | None]:
 class SourceRules:
     """Turns what a person says into addresses the box may talk to, or refuses with the field's name."""
 
-    def __init__(self, networks: CameraNetworks, tunnels: frozenset[str]) -> None:
-        self._networks = networks
+    def __init__(self, hosts: CameraHosts, tunnels: frozenset[str]) -> None:
+        self._hosts = hosts
         self._tunnels = tunnels
 
-    async def source_of(self, fields: SourceFields, kept_password: str | None = None) -> Source:
-        """Raises `Invalid`, naming the field."""
+    async def source_of(self, fields: SourceFields, kept: Camera | None = None) -> Source:
+        """Raises `Invalid`, naming the field. `kept` is the camera as it was, whose password need not be said again."""
+        stored = Stored.of(kept)
         if fields.protocol == "p2p":
-            return self._tunnelled(fields, kept_password)
+            return self._tunnelled(fields, stored)
         main, sub = addresses(fields)
         if main is None:
             return self._pushed(fields)
@@ -91,27 +104,28 @@ class SourceRules:
         with naming(sub_field(fields)):
             if sub:
                 await self._check(sub)
-        username, password = _credentials(fields, main, kept_password)
+        places = {place_of(url) for url in (main, sub) if url}
+        username, password = _credentials(fields, main, stored, places)
         if sub and sub.username is not None and (sub.username, sub.password) != (username, password):
             raise _refused("/sub_source_url", "both streams of a camera have the same user and password")
         return Source(_bare(main), _bare(sub) if sub else "", username, password)
 
     async def _check(self, url: SourceUrl) -> None:
         """A name nobody knows yet may be saved: the camera is offline then, and says why."""
-        try:
-            found = await resolve(url.host, url.effective_port)
-        except SourceFailed:
-            return
-        refuse_unsafe(found, url.effective_port, self._networks)
+        with suppress(SourceFailed):
+            await self._hosts.find(url)
 
-    def _tunnelled(self, fields: SourceFields, kept_password: str | None) -> Source:
+    def _tunnelled(self, fields: SourceFields, stored: Stored) -> Source:
         if fields.tunnel not in self._tunnels:
             raise _refused("/tunnel", "there is no tunnel of this name in the box's configuration")
-        if fields.tunnel_target.startswith("-"):
-            raise _refused("/tunnel_target", "a target does not begin with a hyphen")
+        if fields.tunnel_target and not TARGET.fullmatch(fields.tunnel_target):
+            detail = "a target begins with a letter or a digit, and holds only those and _ . : -"
+            raise _refused("/tunnel_target", detail)
         if fields.source_url or fields.sub_source_url:
             raise _refused("/source_url", "a P2P camera has no address: its tunnel has")
-        return Source("", "", fields.username, fields.password or kept_password)
+        place = tunnel_place(fields.tunnel, fields.tunnel_target)
+        password = fields.password or (stored.sent_to({place}) if fields.username else None)
+        return Source("", "", fields.username, password)
 
     def _pushed(self, fields: SourceFields) -> Source:
         if fields.protocol != "rtmp":
@@ -121,14 +135,51 @@ class SourceRules:
         return Source("", "", "", None)
 
 
-def _credentials(fields: SourceFields, main: SourceUrl, kept: str | None) -> tuple[str, str | None]:
+@dataclass(frozen=True)
+class Stored:
+    """The password of a camera that is being changed, and where it is sent: nowhere else will it be.
+
+    Whoever may set cameras up may not read their passwords, so they may not have them sent to another host either.
+    """
+
+    password: str | None = None
+    places: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, kept: Camera | None) -> Stored:
+        if kept is None:
+            return cls()
+        places = {place_of(url) for url in urls_of(kept)}
+        if kept.protocol == "p2p":
+            places = {tunnel_place(kept.tunnel, kept.tunnel_target)}
+        return cls(kept.secret.password, frozenset(places))
+
+    def sent_to(self, places: Collection[str]) -> str | None:
+        """The password; raises `Invalid` when one of the places is a new one."""
+        if self.password and not self.places.issuperset(places):
+            detail = "the stored password is not sent to another host, port or protocol: give it again"
+            raise _refused("/password", detail)
+        return self.password
+
+
+def place_of(url: SourceUrl) -> str:
+    return f"{url.scheme}://{url.host}:{url.effective_port}"
+
+
+def tunnel_place(tunnel: str, target: str) -> str:
+    return f"tunnel://{tunnel}/{target}"
+
+
+def _credentials(
+    fields: SourceFields, main: SourceUrl, stored: Stored, places: Collection[str]
+) -> tuple[str, str | None]:
     """What is said beside the address counts before what stands in it."""
     username = fields.username or main.username
-    password = fields.password or main.password or kept
     if not username:
         if fields.password:
             raise _refused("/username", "a password without a user opens nothing")
         return "", None
+    password = fields.password or main.password or stored.sent_to(places)
     if not password:
         raise _refused("/password", "a user without a password opens nothing")
     with naming("/password" if fields.password else "/username" if fields.username else "/source_url"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from typing import Protocol as Interface
 
-from vmsd.errors import Conflict, NotFound
+from vmsd.errors import BadSetting, Conflict, NotFound
 from vmsd.model.camera import Camera, Location, Secret
 from vmsd.store.database import Row
 from vmsd.store.scope import CityTransaction, Scope
@@ -83,7 +83,7 @@ class CameraRows:
             channel=row["channel"],
             subtype=row["subtype"],
             username=row["username"],
-            secret=Secret(sealed.get("password"), sealed.get("publish_key")),
+            secret=Secret(sealed.get("password"), sealed.get("publish_key"), sealed.get("readable", True)),
             tunnel=row["tunnel"],
             tunnel_target=row["tunnel_target"],
             recording_enabled=bool(row["recording_enabled"]),
@@ -133,11 +133,14 @@ class CameraRows:
         return self.vault.seal(json.dumps(content).encode(), f"camera:secret:{camera.public_id}")
 
     def _open(self, sealed: bytes | None, public_id: str) -> dict[str, Any]:
-        """Nothing for a removed camera."""
+        """Nothing for a removed camera, and of one whose secret was sealed with another key or is damaged."""
         if sealed is None:
             return {}
-        opened: dict[str, Any] = json.loads(self.vault.open(sealed, f"camera:secret:{public_id}"))
-        return opened
+        try:
+            opened = json.loads(self.vault.open(sealed, f"camera:secret:{public_id}"))
+        except (BadSetting, ValueError):
+            opened = None
+        return opened if isinstance(opened, dict) else {"readable": False}
 
 
 class Cameras:

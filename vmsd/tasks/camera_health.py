@@ -1,6 +1,7 @@
 """Finds out why an offline camera is offline.
 
-Reads: live states, the camera's own port, what its relay wrote down. Writes: the cause of its state.
+Reads: live states, what kept cameras out of MediaMTX, the camera's own port, what its relay wrote down.
+Writes: the cause of its state.
 Keeps true: the cause of a camera that has been offline for over a minute was looked for in the last two.
 """
 
@@ -11,21 +12,23 @@ import json
 import random
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from vmsd.clock import Clock
-from vmsd.errors import SourceFailed
+from vmsd.errors import Invalid, SourceFailed
 from vmsd.model.camera import Camera
 from vmsd.model.state import Cause, LiveState, State
-from vmsd.services.desired import list_cameras, needs_relay
+from vmsd.services.camera_paths import REFUSED, needs_relay
+from vmsd.services.desired import DesiredState, list_cameras
 from vmsd.services.live_states import CameraKey, LiveStates, key_of
+from vmsd.services.sources import main_url
 from vmsd.store.cameras import CameraRows
 from vmsd.store.database import Database
 from vmsd.tasks.observer import with_cause
 from vmsd.video import rtsp
 
 AT_ONCE = 4
-PORTS = {"rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
+REDIRECTS = Cause.REDIRECTS
+"""MediaMTX follows redirects without end: two addresses that point at each other would use up its memory."""
 KEEPS = frozenset({Cause.UNSTABLE, Cause.MEDIAMTX_AWAY})
 """Causes the observer knows better."""
 Subject = tuple[CameraKey, int]
@@ -47,7 +50,9 @@ class CameraHealth:
         again_s: float,
         probe_s: float,
         relays: Path,
+        desired: DesiredState,
     ) -> None:
+        self._desired = desired
         self._database = database
         self._rows = rows
         self._states = states
@@ -61,17 +66,23 @@ class CameraHealth:
         """Who has waited longest comes first: many dead cameras must not keep the rest from being examined."""
         cameras = [camera for _, camera in await list_cameras(self._database, self._rows)]
         self._due_s = {one: self._due_s[one] for one in map(subject_of, cameras) if one in self._due_s}
-        for camera in filter(needs_relay, cameras):
-            if self._states.of(camera).state == State.OFFLINE:
-                self._note(camera, await asyncio.to_thread(relay_cause, self._relays, camera))
-        due = sorted(
-            (one for one in cameras if not needs_relay(one) and self._is_due(one)),
-            key=lambda one: self._due_s.get(subject_of(one), 0.0),
-        )
+        for camera in cameras:
+            if self._states.of(camera).state == State.OFFLINE and (cause := await self._known_cause(camera)):
+                self._note(camera, cause)
+        due = sorted(filter(self._is_due, cameras), key=lambda one: self._due_s.get(subject_of(one), 0.0))
         await asyncio.gather(*(self._examine(camera) for camera in due[:AT_ONCE]))
+
+    async def _known_cause(self, camera: Camera) -> Cause | None:
+        """What can be said without calling the camera: MediaMTX was not given it, or its relay left word."""
+        if obstacle := self._desired.obstacles.get(key_of(camera)):
+            return obstacle
+        return await asyncio.to_thread(relay_cause, self._relays, camera) if needs_relay(camera) else None
 
     def _is_due(self, camera: Camera) -> bool:
         """Offline, not pushing, and not looked at within the interval; back online means due at once next time."""
+        is_left_out = key_of(camera) in self._desired.obstacles and not self._desired.is_withheld(camera)
+        if needs_relay(camera) or is_left_out:
+            return False
         subject, state = subject_of(camera), self._states.of(camera)
         if state.state != State.OFFLINE or state.cause in KEEPS or camera.pushes:
             self._due_s.pop(subject, None)
@@ -81,7 +92,12 @@ class CameraHealth:
     async def _examine(self, camera: Camera) -> None:
         jitter = random.uniform(0.8, 1.2)  # noqa: S311 - spreads the probes
         self._due_s[subject_of(camera)] = self._clock.monotonic() + self._again_s * jitter
-        self._note(camera, await self.find_cause(camera))
+        cause = await self.find_cause(camera)
+        self._note(camera, cause)
+        if cause == REDIRECTS:
+            self._desired.withhold(camera, cause)
+        else:
+            self._desired.release(camera)
 
     def _note(self, camera: Camera, cause: Cause) -> None:
         state = self._states.get(key_of(camera))
@@ -93,16 +109,16 @@ class CameraHealth:
 
     async def find_cause(self, camera: Camera) -> Cause:
         """What stands in the way; `unknown` when the camera answers well and MediaMTX just has not come back."""
-        url = urlsplit(camera.source_url)
         try:
+            url = self._desired.hosts.locate(main_url(camera))
             if url.scheme in ("rtsp", "rtsps"):
-                username = camera.username or None
-                await rtsp.describe(camera.source_url, username, camera.secret.password, self._probe_s)
+                await rtsp.describe(url.join(), deadline_s=self._probe_s)
             else:
-                port = url.port or PORTS[url.scheme]
-                await rtsp.tcp_check(url.hostname or "", port, deadline_s=self._probe_s)
+                await rtsp.tcp_check(url.host, url.effective_port, deadline_s=self._probe_s)
         except SourceFailed as error:
             return Cause(error.cause)
+        except Invalid:
+            return REFUSED
         return Cause.UNKNOWN
 
 

@@ -118,7 +118,7 @@ class Observer:
         if away:
             signal.forgive()
         state = signal.smooth(signal.judge(now_s, self._stall_s), now_s)
-        if not (camera.source_url or camera.pushes or camera.tunnel):
+        if camera.secret.readable and not (camera.source_url or camera.pushes or camera.tunnel):
             state = State.DISABLED
         return LiveState(
             state=state,

@@ -17,7 +17,8 @@ from vmsd.clock import Clock
 from vmsd.mediamtx.answers import ConfiguredPath
 from vmsd.mediamtx.client import MediaMtxClient
 from vmsd.mediamtx.config import ConfigFile, Desired, render
-from vmsd.services.desired import DesiredState, Plan, Relay
+from vmsd.services.camera_paths import Relay
+from vmsd.services.desired import DesiredState, Plan
 
 log = structlog.get_logger()
 
@@ -89,7 +90,7 @@ class Reconciler:
             log.info("mediamtx.drifted", what=what)
 
     async def _note_changes(self, plan: Plan) -> None:
-        """Cameras change behind the daemon's back too: by a command at the box's console."""
+        """Cameras change behind the daemon's back too: by a command at the box's console, or in the name server."""
         stored = await self._desired.plan()
         if stored.version == plan.version and (stored.desired.paths, stored.relays) != (
             plan.desired.paths,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from vmsd.errors import FieldProblem, Invalid, SourceFailed
+from vmsd.errors import FieldProblem, Invalid
 from vmsd.vendors.urls import POINTER
 
 if TYPE_CHECKING:
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-RESOLVE_DEADLINE_S = 3.0
-_THIS_NETWORK = ip_network("0.0.0.0/8")
-_BENCHMARK = ip_network("198.18.0.0/15")
+# This network, protocol assignments, benchmarks, and Teredo, whose servers are strangers (RFC 6890).
+_NO_PLACE = tuple(map(ip_network, ("0.0.0.0/8", "192.0.0.0/24", "198.18.0.0/15", "2001::/32")))
 _NAT64 = ip_network("64:ff9b::/96")
 _COMPATIBLE = ip_network("::/96")
 # The spellings of inet_aton that are no dotted quad: 2130706433, 0x7f.1, 0177.0.0.1
@@ -66,23 +64,30 @@ def _is_allowed(address: Address, policy: CameraNetworks) -> bool:
 
 
 def _is_special(address: Address) -> bool:
-    odd = address in _THIS_NETWORK or address in _BENCHMARK
+    odd = any(address in network for network in _NO_PLACE)
     return odd or address.is_link_local or address.is_multicast or address.is_reserved
 
 
-async def resolve(host: str, port: int, deadline_s: float = RESOLVE_DEADLINE_S) -> tuple[Address, ...]:
-    """Ask once, and call what was answered; Invalid for odd spellings, SourceFailed when nobody knows."""
+def literal(host: str) -> Address | None:
+    """The address that `host` spells, None for a name; Invalid for a spelling that hides an address."""
     bare = host.removeprefix("[").removesuffix("]").rstrip(".")
     try:
-        return (ip_address(bare),)
+        return ip_address(bare)
     except ValueError:
         if _ODD_IPV4.fullmatch(bare) or not bare.isascii():
             raise _refused("an IPv4 address is written as four plain decimal numbers") from None
+    return None
+
+
+def look_up(name: str) -> tuple[Address, ...]:
+    """What the machine's resolver answers, the one to try first in front; nothing when it knows none.
+
+    Blocks for as long as the resolver likes: to be called in a thread that may be left behind.
+    """
     try:
-        async with asyncio.timeout(deadline_s):
-            found = await asyncio.get_running_loop().getaddrinfo(bare, port, type=socket.SOCK_STREAM)
-    except (TimeoutError, OSError, UnicodeError):
-        raise SourceFailed("host_unreachable", "the name of the host is not known here") from None
+        found = socket.getaddrinfo(name.rstrip("."), None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ()
     return tuple(dict.fromkeys(ip_address(place[0]) for *_, place in found))
 
 

@@ -45,6 +45,7 @@ class SourceUrl:
     rest: str  # path and query, as a camera wants them
     username: str | None = None
     password: str | None = None
+    name: str = ""  # of the host, where `host` is the address it led to and the camera answers to its name
 
     @property
     def effective_port(self) -> int:
@@ -52,6 +53,14 @@ class SourceUrl:
 
     def __repr__(self) -> str:
         return f"SourceUrl({mask(self.join())!r})"
+
+    def at(self, address: str) -> SourceUrl:
+        """The same source at the address its host was found to have, so that nobody asks for that again.
+
+        What speaks HTTP is told its name all the same: `join` puts it in the fragment, which nobody sends.
+        """
+        name = self.host if self.scheme in _SCHEMES["http"] and self.host != address else ""
+        return replace(self, host=address, name=name)
 
     def without_credentials(self) -> SourceUrl:
         return replace(self, username=None, password=None)
@@ -70,7 +79,8 @@ class SourceUrl:
             user = f"{quote(self.username, safe='')}:{quote(self.password or '', safe='')}@"
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port is None else f":{self.port}"
-        return f"{self.scheme}://{user}{host}{port}{self.rest}"
+        name = f"#{self.name}" if self.name else ""
+        return f"{self.scheme}://{user}{host}{port}{self.rest}{name}"
 
 
 def parse(text: str, protocol: Protocol) -> SourceUrl:
@@ -88,6 +98,13 @@ def parse(text: str, protocol: Protocol) -> SourceUrl:
         raise _refused(_scheme_help(protocol))
     url = SourceUrl(split.scheme, check_host(host or "", POINTER), _port(port), _rest(split))
     return url.with_credentials(*_credentials(split.netloc))
+
+
+def parse_any(text: str) -> SourceUrl:
+    """As `parse`, for whatever kind of camera begins so."""
+    scheme = text.partition(":")[0].lower()
+    kinds = [protocol for protocol, schemes in _SCHEMES.items() if scheme in schemes]
+    return parse(text, kinds[0] if kinds else "rtsp")
 
 
 def _scheme_help(protocol: Protocol) -> str:

@@ -9,7 +9,7 @@ import av
 
 from vmsd.errors import SourceFailed
 from vmsd.video.facts import SourceFacts
-from vmsd.video.opening import failure_of, options_for
+from vmsd.video.opening import open_source
 from vmsd.video.still import MOST_PIXELS
 
 if TYPE_CHECKING:
@@ -32,15 +32,14 @@ _COMMON = {"analyzeduration": "1500000", "probesize": "1500000"}
 
 def probe(url: str, deadline_s: float, clock: Clock) -> SourceFacts:
     """SourceFailed names the cause, in words without the address."""
-    options = options_for(url)
     end = clock.monotonic() + deadline_s
     try:
-        with av.open(url, options={**_COMMON, **options}, timeout=(deadline_s, _SILENCE_S)) as container:
+        with open_source(url, clock, deadline_s, _SILENCE_S, _COMMON) as container:
             return _watch(container, end, clock)
-    except av.FFmpegError as failed:
+    except SourceFailed:
         if clock.monotonic() >= end:
             raise SourceFailed("timeout", "the source did not answer in time") from None
-        raise failure_of(failed) from None
+        raise
 
 
 @dataclass(slots=True)
@@ -111,11 +110,11 @@ def _watch(container: InputContainer, end: float, clock: Clock) -> SourceFacts:
     try:
         for packets, packet in enumerate(container.demux()):
             seen.octets += packet.size
-            if packet.stream.type == "video":
+            if packet.size and packet.stream.type == "video":  # an empty one says that the stream has ended
                 seen.add(packet, clock.monotonic() if is_timeless else None)
             if seen.is_enough() or packets > _MOST_PACKETS or clock.monotonic() >= end:
                 break
-    except av.FFmpegError:
+    except (av.FFmpegError, SourceFailed):
         if not seen.pictures:
             raise
     size = container.streams.video[0].codec_context.width

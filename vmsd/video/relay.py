@@ -40,13 +40,14 @@ MOST_MEMORY_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Order:
-    """The file's content: `source` or a tunnel `command`, and where to publish."""
+    """The file's content: `source` or a tunnel `command`, where to publish, and whether the camera is heard."""
 
     source: str | None
     command: list[str] | None
     username: str
     password: str | None
     publish: str
+    audio: bool = False
 
     def __repr__(self) -> str:
         return "Order(***)"
@@ -115,7 +116,7 @@ class Relay:
     def _relay(self) -> NoReturn:
         with self._tunnel() as tunnel:
             url = self._address(tunnel)
-            carrier = self._carrier = Carrier(url, self._order.publish, self._clock, self._status.clear)
+            carrier = self._carrier = Carrier(url, self._order, self._clock, self._status.clear)
             carrier.start()
             while carrier.is_alive():
                 carrier.join(LOOK_S)
@@ -152,9 +153,9 @@ class Relay:
 class Carrier(Thread):
     """Where libav works; `failure` tells how it ended."""
 
-    def __init__(self, url: str, publish: str, clock: Clock, on_sent: Callable[[], None]) -> None:
+    def __init__(self, url: str, order: Order, clock: Clock, on_sent: Callable[[], None]) -> None:
         super().__init__(daemon=True)
-        self._work = partial(carry, url, publish, clock, on_sent)
+        self._work = partial(carry, url, order.publish, clock, on_sent, audio=order.audio)
         self.failure: VmsdError = SourceFailed("unknown", "the relay has ended")
 
     def run(self) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 from av.container import InputContainer
@@ -17,7 +17,9 @@ from av.video.stream import VideoStream
 
 from vmsd.clock import Clock
 from vmsd.errors import MediaServerAway, SourceFailed
-from vmsd.video.opening import failure_of, options_for
+from vmsd.video.failures import failure_of
+from vmsd.video.opening import open_source
+from vmsd.video.relay_sound import Sound
 from vmsd.video.still import MOST_PIXELS
 
 OPEN_S = 10.0
@@ -41,33 +43,38 @@ TICKS_PER_S = 90_000
 COPIED = frozenset({"h264", "hevc"})
 PUBLISHING = {"rtsp_transport": "tcp", "pkt_size": "1400"}
 """MediaMTX would cut packets over 1440 bytes anew."""
+PLAYLIST = "hls"
+MOST_EARLY_S = 30.0
+"""Playlists offer three files at once, of ten seconds at most."""
 MOST_HELD = 32
 """Packets at the beginning that may lack times; libav waits for no more reordered pictures than 16."""
 
 
-def carry(url: str, publish: str, clock: Clock, on_sent: Callable[[], None]) -> None:
+def carry(url: str, publish: str, clock: Clock, on_sent: Callable[[], None], *, audio: bool = False) -> None:
     """Relay until one end gives up: SourceFailed when it is the camera's, MediaServerAway when it is ours."""
     try:
-        with _open(url) as source:
+        with _open(url, clock) as source:
             if not source.streams.video:
                 raise SourceFailed("unsupported_codec", "the source sends no video that can be read")
             with Publisher(publish, on_sent) as target:
                 if source.streams.video[0].codec_context.name in COPIED:
-                    _copy(source, target)
+                    pace = Pace(clock) if source.format.name == PLAYLIST else None
+                    _copy(source, target, pace, audio=audio)
                 else:
-                    _encode(_pictures(url, source), target, clock)
+                    _encode(_pictures(url, source, clock), target, clock)
     except av.FFmpegError as error:
         raise failure_of(error) from None
     raise SourceFailed("no_data", "the source has ended")
 
 
-def _open(url: str) -> InputContainer:
+@contextmanager
+def _open(url: str, clock: Clock) -> Iterator[InputContainer]:
     """Without measuring the frame rate first, which would take seconds."""
-    source = av.open(url, options=options_for(url) | {"fpsprobesize": "0"}, timeout=(OPEN_S, SILENCE_S))
-    for stream in source.streams.video:
-        stream.codec_context.thread_count = 1
-        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
-    return source
+    with open_source(url, clock, OPEN_S, SILENCE_S, {"fpsprobesize": "0"}) as source:
+        for stream in source.streams.video:
+            stream.codec_context.thread_count = 1
+            stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        yield source
 
 
 class Publisher:
@@ -89,6 +96,9 @@ class Publisher:
     def add_copy(self, template: VideoStream) -> VideoStream:
         return self._container.add_stream_from_template(template)
 
+    def add_sound(self, source: InputContainer, *, wanted: bool) -> Sound:
+        return Sound(source, self._container, wanted=wanted)
+
     def add_encoder(self, width: int, height: int) -> VideoStream:
         stream = self._container.add_stream("libx264", rate=MOST_FPS, options=SPEED | RATE)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -96,7 +106,7 @@ class Publisher:
         stream.codec_context.thread_count = 1
         return stream
 
-    def send(self, packet: Packet[VideoStream]) -> None:
+    def send(self, packet: Packet[Any]) -> None:
         try:
             self._container.mux(packet)
         except av.FFmpegError:
@@ -104,12 +114,30 @@ class Publisher:
         self._on_sent()
 
 
-def _copy(source: InputContainer, target: Publisher) -> None:
+def _copy(source: InputContainer, target: Publisher, pace: Pace | None, *, audio: bool) -> None:
     incoming = source.streams.video[0]
-    outgoing = target.add_copy(incoming)
-    for packet in timed(source.demux(incoming)):
+    outgoing, sound = target.add_copy(incoming), target.add_sound(source, wanted=audio)
+    packets = source.demux(incoming, *sound.streams)
+    for packet in timed(sound.taken_out(packets, target.send)):
+        if pace and packet.dts is not None and packet.time_base:
+            time.sleep(pace.early_s(float(packet.dts * packet.time_base)))
         packet.stream = outgoing
         target.send(packet)
+
+
+class Pace:
+    """Of the pictures of a playlist, which come by the file: MediaMTX is to have them as they were filmed."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._zero_s: float | None = None
+
+    def early_s(self, shown_s: float) -> float:
+        """How long the picture has to wait; what is late or stems from another time does not, and sets the pace."""
+        now_s = self._clock.monotonic()
+        if self._zero_s is None or not 0 <= shown_s + self._zero_s - now_s <= MOST_EARLY_S:
+            self._zero_s = now_s - shown_s
+        return shown_s + self._zero_s - now_s
 
 
 def timed(packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
@@ -137,7 +165,7 @@ def _restored(held: list[Packet[VideoStream]], following: Packet[VideoStream]) -
     return held
 
 
-def _pictures(url: str, source: InputContainer) -> Iterator[VideoFrame]:
+def _pictures(url: str, source: InputContainer, clock: Clock) -> Iterator[VideoFrame]:
     """Every picture of a stream; of a source that ends after one, one a second."""
     count = 0
     for count, picture in enumerate(_decoded(source), 1):  # noqa: B007 - asked for after the loop
@@ -145,7 +173,7 @@ def _pictures(url: str, source: InputContainer) -> Iterator[VideoFrame]:
     if count == 0:
         raise SourceFailed("not_a_camera", "what the source sends is no picture")
     if count == 1:
-        yield from _stills(url)
+        yield from _stills(url, clock)
 
 
 def _decoded(source: InputContainer) -> Iterator[VideoFrame]:
@@ -163,12 +191,12 @@ def _decoded(source: InputContainer) -> Iterator[VideoFrame]:
         yield from (picture for picture in pictures if isinstance(picture, VideoFrame))
 
 
-def _stills(url: str) -> Iterator[VideoFrame]:
+def _stills(url: str, clock: Clock) -> Iterator[VideoFrame]:
     missed = 0
     while missed <= MOST_MISSED:
         time.sleep(STILL_EVERY_S)
         missed += 1
-        with suppress(av.FFmpegError), _open(url) as source:
+        with suppress(SourceFailed), _open(url, clock) as source:
             for picture in _decoded(source):
                 yield picture
                 missed = 0

@@ -18,6 +18,7 @@ MOST_HEAD_BYTES = 16 << 10
 MOST_BODY_BYTES = 64 << 10
 _PORTS = {"rtsp": 554, "rtsps": 322}
 _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
+_ELSEWHERE = 3  # hundred and some
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.EINVAL}
 
 _CODECS = {
@@ -158,6 +159,8 @@ def _accept(reply: _Reply, *, asked: bool) -> str:
         raise SourceFailed("wrong_password", "the camera wants a user and a password")
     if reply.status in (_UNAUTHORIZED, _FORBIDDEN):
         raise SourceFailed("wrong_password", "the camera refuses the user or the password")
+    if reply.status // 100 == _ELSEWHERE:
+        raise SourceFailed("redirects", "the camera sends to another address: give that one instead")
     raise SourceFailed("no_such_stream", f"the camera answers {reply.status} for this stream")
 
 

@@ -147,6 +147,27 @@ def test_never_more_than_the_burst_and_the_rate_and_the_wait_is_exact(per_s, bur
         assert taken + 1 <= burst + passed_s * per_s + 1e-3 * per_s
 
 
+def test_a_long_silence_saves_up_no_more_than_the_burst():
+    clock = HandClock()
+    buckets = Buckets(Rates.model_validate(FEW), clock)
+    buckets.take("read", 7)
+    clock.pass_s(3600)
+    assert [wait_of(buckets) for _ in range(4)] == [None, None, None, 2]
+
+
+@pytest.mark.parametrize("years", range(20))
+def test_the_wait_is_exact_on_a_box_that_has_run_for_years(years):
+    """Seconds as fractions are off by a tenth of a microsecond then, up or down at each look."""
+    began_ns, step_ns, clock = years * 31_556_926_123_456_789, 1_000_000_007, HandClock()
+    clock.monotonic_s = began_ns / 1e9
+    buckets = Buckets(Rates(read=Rate(per_s=1e9 / step_ns, burst=3)), clock)
+    waits = [wait_of(buckets) for _ in range(4)]
+    for step in range(1, 50):
+        clock.monotonic_s = (began_ns + step * step_ns) / 1e9
+        waits.append(wait_of(buckets))
+    assert waits == [None, None, None, 1] + [None] * 49
+
+
 def wait_of(buckets: Buckets) -> int | None:
     """None when there was a token."""
     try:

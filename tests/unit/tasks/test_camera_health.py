@@ -10,12 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.names import NameServer
 from tests.support.ports import free_port
 from tests.support.processes import until
+from tests.support.redirects import counting, lying, rtsp_redirect
 from tests.unit.tasks.camera_box import CameraBox, open_camera_box
 from vmsd.model.camera import Camera
 from vmsd.model.state import Cause, LiveState, State
+from vmsd.services.camera_paths import REFUSED
+from vmsd.services.cameras import CameraFields
+from vmsd.services.desired import UNREADABLE, Plan
 from vmsd.services.live_states import key_of
+from vmsd.services.sources import main_url
 from vmsd.tasks.camera_health import AT_ONCE, CameraHealth
 
 PROBE_S = 0.3
@@ -31,11 +37,16 @@ def _health(box: CameraBox) -> CameraHealth:
     return CameraHealth(
         box.base.database, box.base.rows, box.states, box.clock,
         again_s=60, probe_s=PROBE_S, relays=box.settings.runtime_dir / "relays",
+        desired=box.base.desired,
     )  # fmt: skip
 
 
 def _offline(box: CameraBox, camera: Camera, cause: Cause = Cause.UNKNOWN) -> None:
     box.states.set(key_of(camera), LiveState(State.OFFLINE, box.clock.wall, cause))
+
+
+def _paths(plan: Plan) -> set[str]:
+    return {path.name for path in plan.desired.paths}
 
 
 class Door:
@@ -125,6 +136,67 @@ async def test_what_the_observer_knows_better_stays(cameras: CameraBox, cause: C
         assert (door.callers, cameras.state(camera).cause) == ([], cause)
 
 
+async def test_what_kept_a_camera_from_mediamtx_is_its_cause(cameras: CameraBox) -> None:
+    server = NameServer()
+    cameras.base.desired.hosts.ask, cameras.base.desired.hosts.again_s = server.ask, 0
+    refused = await cameras.add("Proibida", "rtsp://cam.lan/x")
+    relayed = await cameras.add("Proibida", "http://cam.lan/x.jpg")
+    unknown = await cameras.add("Sem nome", "rtsp://nobody.lan/x")
+    unreadable = await cameras.add("Danificada", "rtsp://127.0.0.9:9/x")
+    server.names["cam.lan"] = "169.254.169.254"
+    async with cameras.base.database.write() as transaction:
+        await transaction.execute("UPDATE camera SET secret = zeroblob(80) WHERE id = :id", {"id": unreadable.id})
+    await until(lambda: _plan_knows_refusal(cameras, refused), 10, "the new answer for the name is known")
+    await cameras.base.desired.plan()
+    for camera in (refused, relayed, unknown, unreadable):
+        _offline(cameras, camera)
+    await _health(cameras).once()
+    causes = [cameras.state(camera).cause for camera in (refused, relayed, unknown, unreadable)]
+    assert causes == [REFUSED, REFUSED, Cause.HOST_UNREACHABLE, UNREADABLE]
+
+
+async def test_a_camera_is_asked_at_the_address_that_was_checked(cameras: CameraBox) -> None:
+    """`cam.lan` is known to this name server alone."""
+    server = NameServer(cam_lan="127.0.0.1")
+    cameras.base.desired.hosts.ask = server.ask
+    async with Door().open() as door:
+        camera = await cameras.add(url=f"rtsp://cam.lan:{door.port}/x")
+        await cameras.base.desired.plan()
+        _offline(cameras, camera)
+        await _health(cameras).once()
+        assert len(door.callers) == 1
+    assert cameras.state(camera).cause == Cause.TIMEOUT
+
+
+async def test_a_camera_that_sends_elsewhere_is_kept_from_mediamtx_until_it_stops(cameras: CameraBox) -> None:
+    """MediaMTX would follow it for ever, and faster and faster."""
+    async with counting() as elsewhere, lying(rtsp_redirect(f"rtsp://127.0.0.1:{elsewhere.port}/")) as liar:
+        camera = await cameras.add(url=f"rtsp://127.0.0.1:{liar.port}/x")
+        other = await cameras.add("Outra", f"rtsp://127.0.0.1:{free_port()}/x")
+        health = _health(cameras)
+        _offline(cameras, camera)
+        assert _paths(await cameras.base.desired.plan()) == {cameras.path_of(camera), cameras.path_of(other)}
+        await health.once()
+        assert cameras.state(camera).cause == Cause.REDIRECTS
+        assert _paths(await cameras.base.desired.plan()) == {cameras.path_of(other)}
+        liar.answers = lambda *_: "RTSP/1.0 404 Not Found\r\nCSeq: {cseq}\r\n\r\n"
+        cameras.clock.pass_s(100)
+        await health.once()
+        assert cameras.state(camera).cause == Cause.NO_SUCH_STREAM
+        assert cameras.path_of(camera) in _paths(await cameras.base.desired.plan())
+        assert elsewhere.connections == 0
+
+
+async def test_a_camera_that_is_given_another_address_is_free_at_once(cameras: CameraBox) -> None:
+    camera = await cameras.add(url="rtsp://127.0.0.9:9/x")
+    desired = cameras.base.desired
+    desired.withhold(camera, Cause.REDIRECTS)
+    assert _paths(await desired.plan()) == set()
+    fields = CameraFields("Portaria", "rtsp", source_url="rtsp://127.0.0.9:10/x")
+    await cameras.base.cameras(cameras.city).change(camera, fields)
+    assert _paths(await desired.plan()) == {cameras.path_of(camera)}
+
+
 async def test_a_camera_that_came_back_meanwhile_keeps_its_state(cameras: CameraBox) -> None:
     async with Door().open() as door:
         camera = await cameras.add(url=f"rtsp://127.0.0.1:{door.port}/live")
@@ -134,3 +206,9 @@ async def test_a_camera_that_came_back_meanwhile_keeps_its_state(cameras: Camera
             await until(door.called, 5, "somebody calls", every_s=0.01)
             cameras.states.set(key_of(camera), replace(cameras.state(camera), state=State.ONLINE, cause=None))
     assert (cameras.state(camera).state, cameras.state(camera).cause) == (State.ONLINE, None)
+
+
+async def _plan_knows_refusal(cameras: CameraBox, camera: Camera) -> bool:
+    """A plan waits for no answer about a name that was asked for before."""
+    await cameras.base.desired.plan()
+    return cameras.base.desired.hosts.leads_astray(main_url(camera))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.names import NameServer
+from tests.support.processes import until
 from tests.unit.tasks.camera_box import CameraBox, open_camera_box
 from vmsd.app import TEMPLATE
 from vmsd.assets import mediamtx_dir
 from vmsd.errors import MediaServerAway
 from vmsd.mediamtx.config import ConfigFile
-from vmsd.tasks.reconciler import Reconciler
+from vmsd.tasks.reconciler import VERIFY_EVERY_S, WRITE_SPACING_S, Reconciler
 
 
 class Reconciled:
@@ -162,3 +165,52 @@ async def test_a_relay_has_a_file_of_its_own_that_goes_with_the_camera(it: Recon
     await it.box.base.cameras(it.box.city).remove(camera)
     await it.pass_(2)
     assert not file.exists()
+
+
+async def test_a_camera_that_moved_is_written_anew_and_no_other(it: Reconciled) -> None:
+    server = NameServer(cam_lan="127.0.0.9", other_lan="127.0.0.10")
+    it.desired.hosts.ask, it.desired.hosts.again_s = server.ask, 0
+    moved, other = await it.box.add(url="rtsp://cam.lan/x"), await it.box.add("Outra", "rtsp://other.lan/y")
+    await it.pass_()
+    it.load()
+    await it.pass_()
+    before = it.loaded()["paths"]
+    assert before[it.box.path_of(moved)]["source"] == "rtsp://127.0.0.9/x"
+    server.names["cam.lan"] = "127.0.0.11"
+
+    async def followed() -> bool:
+        await it.pass_(5)
+        return bool(it.loaded()["paths"][it.box.path_of(moved)]["source"] == "rtsp://127.0.0.11/x")
+
+    await until(followed, 5, "the new address is in the file", every_s=0.01)
+    after = it.loaded()["paths"]
+    assert after[it.box.path_of(other)] == before[it.box.path_of(other)]
+    assert after.keys() == before.keys()
+
+
+async def test_names_are_asked_for_again_within_a_minute(it: Reconciled) -> None:
+    assert it.desired.hosts.again_s + VERIFY_EVERY_S + WRITE_SPACING_S + it.task.every_s < 60
+
+
+async def test_a_name_server_that_is_away_holds_no_other_change_up(it: Reconciled) -> None:
+    server = NameServer(cam_lan="127.0.0.9")
+    it.desired.hosts.ask, it.desired.hosts.again_s = server.ask, 0
+    await it.box.add(url="rtsp://cam.lan/x")
+    await it.pass_()
+    server.here.clear()
+    added = await it.box.add("Nova", "rtsp://127.0.0.10/y")
+    async with asyncio.timeout(1):
+        await it.pass_(2)
+    paths = it.loaded()["paths"]
+    assert (len(paths), paths[it.box.path_of(added)]["source"]) == (2, "rtsp://127.0.0.10/y")
+    server.here.set()
+
+
+async def test_one_camera_that_cannot_be_opened_stops_no_change_of_the_others(it: Reconciled) -> None:
+    bad = await it.box.add(url="rtsp://127.0.0.9/x")
+    await it.pass_()
+    async with it.box.base.database.write() as transaction:
+        await transaction.execute("UPDATE camera SET secret = zeroblob(80) WHERE id = :id", {"id": bad.id})
+    added = await it.box.add("Nova", "rtsp://127.0.0.10/y")
+    await it.pass_(2)
+    assert {it.box.path_of(bad), it.box.path_of(added)} == it.loaded()["paths"].keys()

@@ -6,8 +6,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from vmsd.errors import Invalid, SourceFailed
-from vmsd.vendors.addresses import CameraNetworks, refuse_unsafe, resolve
+from vmsd.errors import Invalid
+from vmsd.vendors.addresses import CameraNetworks, literal, look_up, refuse_unsafe
 
 _OWN = CameraNetworks(
     own_ports=frozenset({8080, 8888, 9997}),
@@ -26,7 +26,8 @@ _REFUSED = [
     "fe80::1", "fe80::1%eth0", "febf::1",
     "224.0.0.1", "239.255.255.250", "::ffff:224.0.0.1", "ff02::1", "ff05::c",
     "240.0.0.1", "255.255.255.255", "::ffff:255.255.255.255", "198.18.0.1",
-    "192.168.1.2", "::ffff:192.168.1.2", "fd00::2", "64:ff9b::c0a8:102",
+    "192.168.1.2", "::ffff:192.168.1.2", "fd00::2", "64:ff9b::c0a8:102", "64:ff9b:1::7f00:1", "192.0.0.8",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2", "100::1",
 ]  # fmt: skip
 _FINE = [
     "10.0.0.9", "172.16.4.4", "192.168.1.3", "192.168.1.1", "100.64.0.9", "8.8.8.8", "200.160.2.3",
@@ -71,23 +72,27 @@ def test_one_bad_address_among_good_ones_is_enough():
 
 
 @pytest.mark.parametrize("host", _ODD_SPELLINGS)
-async def test_an_odd_spelling_of_an_address_is_refused(host):
+def test_an_odd_spelling_of_an_address_is_refused(host):
     with pytest.raises(Invalid):
-        await resolve(host, 554)
+        literal(host)
 
 
 @pytest.mark.parametrize("host", ["10.0.0.9", "10.0.0.9.", "fd00::9", "[fd00::9]"])
-async def test_a_literal_address_asks_nobody(host):
-    assert await resolve(host, 554) == (ip_address(host.strip("[].")),)
+def test_a_literal_address_is_itself(host):
+    assert literal(host) == ip_address(host.strip("[]."))
 
 
-async def test_a_name_is_asked_once_and_answers_addresses():
-    found = await resolve("localhost", 554)
+@pytest.mark.parametrize("host", ["cam.lan", "localhost", "1a.2b", "a.b.c.d", "x0x"])
+def test_a_name_is_no_address(host):
+    assert literal(host) is None
+
+
+@pytest.mark.parametrize("name", ["localhost", "localhost."])
+def test_the_machines_resolver_is_asked_for_names(name):
+    found = look_up(name)
     assert found
     assert all(address.is_loopback for address in found)
 
 
-async def test_a_name_nobody_knows_is_an_unreachable_host():
-    with pytest.raises(SourceFailed) as failed:
-        await resolve("no-such-camera.invalid", 554)
-    assert failed.value.cause == "host_unreachable"
+def test_a_name_nobody_knows_leads_nowhere():
+    assert look_up("no-such-camera.invalid") == ()

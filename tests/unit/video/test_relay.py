@@ -103,9 +103,11 @@ async def test_a_tunnel_that_gives_no_address_is_down(tmp_path: Path, command: l
 
 
 async def test_a_tunnel_that_dies_ends_the_relay_and_is_named(tmp_path: Path) -> None:
-    async with serving(PictureCamera().app) as origin:
+    camera = PictureCamera()
+    async with serving(camera.app) as origin:
         file = order(tmp_path, command=tunnel_to(f"{origin}/silent"))
         process = await start(file)
+        await until(lambda: _asked(camera), 10, "the tunnel has said where the camera is")
         (await child_of(psutil.Process(process.pid))).kill()
         assert await process.wait(5) == 1
         assert await cause(file) == "tunnel_down"
