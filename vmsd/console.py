@@ -15,6 +15,7 @@ from vmsd.assets import mediamtx_dir
 from vmsd.base import CONSOLE, Base, look_at_disk, open_base, open_volume, scanner_of
 from vmsd.clock import SystemClock
 from vmsd.config import Settings
+from vmsd.daemon import TEMPLATE, worker_command
 from vmsd.demo.plan import DemoCamera
 from vmsd.demo.seed import seed_site
 from vmsd.demo.site import Seeded, run_site
@@ -42,7 +43,7 @@ async def _write_mediamtx(base: Base, out: Path) -> None:
     state = await look_at_disk(base)
     base.desired.record_allowed = not state.open
     plan = await base.desired.plan()
-    ConfigFile(out).write(render(mediamtx_dir() / app.TEMPLATE, plan.desired))
+    ConfigFile(out).write(render(mediamtx_dir() / TEMPLATE, plan.desired))
     write_relays(base.settings.runtime_dir / "relays", plan.relays)
 
 
@@ -91,7 +92,7 @@ async def add_city(settings: Settings, name: str, plan: Plan) -> str:
 
 
 async def probe(url: str) -> dict[str, Any]:
-    prober = Prober(5, app.worker_command(), CameraHosts(lambda: ANYWHERE))
+    prober = Prober(5, worker_command(), CameraHosts(lambda: ANYWHERE))
     try:
         return await prober.probe_url(url)
     finally:

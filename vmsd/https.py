@@ -14,6 +14,10 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 from yarl import URL
 
+from vmsd.config import Settings
+from vmsd.host.reach import Address, lasting_addresses
+from vmsd.tasks.certificate import CertificateFiles
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 HTTPS_PORT = 443
@@ -170,3 +174,21 @@ class TlsSite(web.BaseSite):
         self._begun_s.pop(handshake, None)
         assert self._runner.server is not None  # noqa: S101 - a runner that serves has one
         return self._runner.server()
+
+
+def certificate_files(settings: Settings) -> CertificateFiles:
+    folder, https = settings.data_dir / "tls", settings.https
+    return CertificateFiles(
+        certificate=https.certificate or folder / "certificate.pem",
+        key=https.key or folder / "key.pem",
+        own=folder / "own",
+    )
+
+
+def told_addresses(settings: Settings) -> tuple[Address, ...]:
+    """Those of the box at which HTTPS listens: the network is told no other."""
+    found = lasting_addresses(settings.mdns.interfaces)
+    host = settings.https.host
+    if host in ("", "0.0.0.0"):  # noqa: S104 - compared, not bound
+        return tuple(one for one in found if not host or one.version == 4)  # noqa: PLR2004 - IPv4
+    return tuple(one for one in found if str(one) == host)

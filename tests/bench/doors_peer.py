@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from vmsd import app as composition
+from vmsd import daemon as composition
 from vmsd.api.bodies import QUERY, read_query
 from vmsd.api.door import ROUTE
 from vmsd.api.policy import Handler, Route

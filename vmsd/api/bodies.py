@@ -126,7 +126,7 @@ def _hold_to(model: type[BaseModel], declared: type[BaseModel] | None) -> None:
 
 async def read_json(request: web.Request, *, empty: Any = None) -> Any:
     """The body's JSON; `empty`, when given, stands for no body at all."""
-    raw = await _read(request)
+    raw = await read_bytes(request)
     if not raw and empty is not None:
         return empty
     if request.content_type != "application/json":
@@ -137,7 +137,7 @@ async def read_json(request: web.Request, *, empty: Any = None) -> Any:
         raise Malformed("the body is not JSON") from error
 
 
-async def _read(request: web.Request) -> bytes:
+async def read_bytes(request: web.Request) -> bytes:
     http = request.app[SITE].settings.http
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise web.HTTPUnsupportedMediaType

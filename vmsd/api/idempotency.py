@@ -14,7 +14,7 @@ from typing import ClassVar
 import structlog
 from aiohttp import hdrs, web
 
-from vmsd.api.bodies import _read as read_raw
+from vmsd.api.bodies import read_bytes
 from vmsd.api.door import ROUTE, caller_of
 from vmsd.api.policy import Handler, Route, Tenant
 from vmsd.clock import Clock
@@ -78,7 +78,7 @@ async def _claim(request: web.Request, route: Route) -> Claim:
     keys = request.headers.getall(KEY_HEADER)
     if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
         raise Malformed(f"{KEY_HEADER} is one word of 1 to 255 visible ASCII characters")
-    caller, body = caller_of(request), await read_raw(request)
+    caller, body = caller_of(request), await read_bytes(request)
     powers = (caller.token_hash or b"").hex()
     said = [caller.means, powers, request.rel_url.raw_path_qs, caller.city_id or "", request.content_type]
     return Claim(

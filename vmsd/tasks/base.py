@@ -9,8 +9,9 @@ from typing import Protocol
 
 import structlog
 
-from vmsd.clock import Clock
+from vmsd.clock import Clock, rfc3339
 from vmsd.errors import VmsdError
+from vmsd.services.answers import PulseAnswer
 
 log = structlog.get_logger()
 
@@ -124,3 +125,20 @@ class Runner:
                 await self._nudged.wait()
         except TimeoutError:
             return
+
+
+def shown_pulse(pulse: Pulse, monotonic: float) -> PulseAnswer:
+    def at(ms: int | None) -> str | None:
+        return None if ms is None else rfc3339(ms)
+
+    return {
+        "name": pulse.name,
+        "every": pulse.every_s,
+        "last_started": at(pulse.last_started_ms),
+        "last_finished": at(pulse.last_finished_ms),
+        "last_ok": at(pulse.last_ok_ms),
+        "duration": None if pulse.duration_ms is None else pulse.duration_ms / 1000,
+        "failures": pulse.failures,
+        "error": pulse.error,
+        "late": pulse.late(monotonic),
+    }

@@ -15,10 +15,10 @@ from aiohttp import web
 
 from tests.unit.api.documented import refuse_undocumented
 from tests.unit.tasks.recording_box import HandClock
-from vmsd import app as composition
+from vmsd import daemon as composition
 from vmsd.api.application import build_app
 from vmsd.api.server import Runner
-from vmsd.base import CONSOLE
+from vmsd.base import CONSOLE, Base, open_base, open_volume
 from vmsd.config import Settings
 from vmsd.model.city import City
 from vmsd.model.person import ALL_VERBS, GUARD_VERBS, Person, Role, Verb
@@ -65,7 +65,7 @@ class Served:
     """Ask it as somebody: `who` is a token or a cookie made by `token` or `session`."""
 
     daemon: composition.Daemon
-    base: composition.Base
+    base: Base
     clock: HandClock
     url: str
     http: aiohttp.ClientSession
@@ -162,13 +162,13 @@ async def serve(folder: Path, **sections: Any) -> AsyncIterator[Served]:
     """Its MediaMTX is known to be away, so that no change waits for it; its tasks do not run."""
     settings, clock = settings_in(folder, **sections), HandClock()
     async with AsyncExitStack() as stack:
-        base = await stack.enter_async_context(composition.open_base(settings, clock))
+        base = await stack.enter_async_context(open_base(settings, clock))
         http = await stack.enter_async_context(
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=20))
         )
         workers = composition.Workers(Worker(), Prober(2))
         stack.push_async_callback(workers.close)
-        daemon = composition.Daemon(base, composition.open_volume(base), http, workers)
+        daemon = composition.Daemon(base, open_volume(base), http, workers)
         daemon.states.mediamtx_alive = False
         site_app = build_app(daemon.site)
         runner = Runner(site_app, settings.http)

@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.names import NameServer
 from tests.unit.tasks.camera_box import CameraBox, open_camera_box
-from vmsd.app import TEMPLATE
 from vmsd.assets import mediamtx_dir
+from vmsd.daemon import TEMPLATE
 from vmsd.errors import Invalid, SourceFailed
 from vmsd.host.keys import load_keys
 from vmsd.mediamtx.config import ConfigFile, DesiredPath, render

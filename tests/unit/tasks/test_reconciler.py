@@ -13,8 +13,8 @@ import yaml
 from tests.support.names import NameServer
 from tests.support.processes import until
 from tests.unit.tasks.camera_box import CameraBox, open_camera_box
-from vmsd.app import TEMPLATE
 from vmsd.assets import mediamtx_dir
+from vmsd.daemon import TEMPLATE
 from vmsd.errors import MediaServerAway
 from vmsd.mediamtx.config import ConfigFile
 from vmsd.tasks.reconciler import VERIFY_EVERY_S, WRITE_SPACING_S, Reconciler

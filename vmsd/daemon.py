@@ -1,0 +1,306 @@
+"""What the daemon is made of, in order: its parts, its tasks, and how they know each other."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from vmsd import __version__
+from vmsd.api.site import Site
+from vmsd.assets import mediamtx_dir, web_dir
+from vmsd.base import Base, Volume, breaker_of, scanner_of, segment_parts
+from vmsd.host.boot import read_boot_id
+from vmsd.host.certificate import Subject, subject_of
+from vmsd.host.mdns import Announcer
+from vmsd.host.reach import lasting_addresses
+from vmsd.host.tls import ServedCertificate
+from vmsd.https import certificate_files, told_addresses
+from vmsd.live.hls import HlsLimits, HlsProxy
+from vmsd.mediamtx.client import MediaMtxClient
+from vmsd.mediamtx.config import ConfigFile
+from vmsd.model.city import City
+from vmsd.model.person import Caller
+from vmsd.pages.render import Renderer
+from vmsd.services.answers import PulseAnswer
+from vmsd.services.camera_paths import program
+from vmsd.services.groups import CityGroups
+from vmsd.services.interventions import Interventions
+from vmsd.services.lifetime import Lifetime
+from vmsd.services.live_states import LiveStates
+from vmsd.services.metrics import Metrics
+from vmsd.services.open_city import OpenCity
+from vmsd.services.overview import Overview, Sources
+from vmsd.services.probe import Prober
+from vmsd.services.promise import Storage
+from vmsd.services.recordings import CityRecordings, SegmentIds
+from vmsd.services.stills import Stills
+from vmsd.services.streams import Streams
+from vmsd.services.viewing_audit import ViewingAudit
+from vmsd.store.idempotency import KeptAnswers
+from vmsd.store.scope import Scope
+from vmsd.store.states import States
+from vmsd.tasks.accountant import Accountant
+from vmsd.tasks.audit_head import AuditHead
+from vmsd.tasks.backup import Backup
+from vmsd.tasks.base import Runner, Task, shown_pulse
+from vmsd.tasks.box_changes import BoxChanges
+from vmsd.tasks.camera_health import CameraHealth
+from vmsd.tasks.certificate import CertificateTask
+from vmsd.tasks.clockwatch import ClockWatch
+from vmsd.tasks.database_watch import DatabaseWatch
+from vmsd.tasks.hasher import Hasher
+from vmsd.tasks.indexer import Indexer
+from vmsd.tasks.mdns import MdnsTask
+from vmsd.tasks.observer import Observer
+from vmsd.tasks.reconciler import Reconciler
+from vmsd.tasks.refusals import Refusals
+from vmsd.tasks.stills import StillsTask
+from vmsd.tasks.sweeper import Sweeper
+from vmsd.video.fmp4 import Keyframe, keyframe_of_hls
+from vmsd.video.worker import Worker
+
+TEMPLATE = "mediamtx.yml.j2"
+WORKER_MODULE = "vmsd.video.worker_main"
+
+
+class Daemon:
+    """The running whole: `site` for the web, `runners` for the tasks."""
+
+    def __init__(self, base: Base, volume: Volume, session: aiohttp.ClientSession, workers: Workers) -> None:
+        settings, clock = base.settings, base.clock
+        self._base, self._volume = base, volume
+        self.states = LiveStates(clock.wall_ms())
+        live = settings.live
+        self.streams = Streams(clock, viewing_s=live.viewing_s, limit=live.streams, limit_each=live.streams_per_person)
+        self.hls = _hls(base, session)
+        self.client = _client(base, session)
+        self.stills = Stills(volume.index, self._newest_live, workers.stills, self.states, clock)
+        self.database_watch = DatabaseWatch(base.database)
+        self.accounts = base.accounts
+        self.certificate = ServedCertificate()
+        self.announcer = Announcer()
+        self.lifetime = Lifetime(
+            base.database,
+            base.audit,
+            clock,
+            boot_id=read_boot_id(),
+            version=__version__,
+            last_row_ms=base.last_row_ms,
+        )
+        self.runners = [Runner(task, clock) for task in (*self._tasks(), *self._network_tasks())]
+        base.desired.on_change = self._runner("reconciler").nudge
+        sources = self._sources()
+        self.site = Site(
+            settings=settings,
+            clock=clock,
+            accounts=self.accounts,
+            cities=base.cities,
+            people=base.people,
+            tokens=base.tokens,
+            states=self.states,
+            streams=self.streams,
+            stills=self.stills,
+            prober=workers.prober,
+            overview=Overview(sources),
+            metrics=Metrics(sources, lambda: [runner.pulse for runner in self.runners]),
+            interventions=Interventions(volume.keeper, volume.watch, base.database, base.audit, clock),
+            audit=base.audit,
+            viewings=ViewingAudit(base.audit, clock),
+            hls=self.hls,
+            renderer=Renderer(
+                web_dir(),
+                site_zone=ZoneInfo(settings.site.time_zone),
+                site_name=settings.site.name,
+                version=__version__,
+            ),
+            kept_answers=KeptAnswers(base.database, base.keys.vault),
+            open_city=self._open_city,
+        )
+
+    def _tasks(self) -> Sequence[Task]:
+        """In the order of the first pass: nothing is configured before the disk has been looked at."""
+        base, volume, settings, clock = self._base, self._volume, self._base.settings, self._base.clock
+        watch, index, system, rules = volume.watch, volume.index, volume.system, settings.disk
+        return (
+            ClockWatch(volume.keeper, base.database, base.audit, clock),
+            AuditHead(base.audit),
+            breaker_of(base, volume, self._apply_breaker),
+            Reconciler(
+                base.desired,
+                self.client,
+                ConfigFile(settings.mediamtx_file),
+                mediamtx_dir() / TEMPLATE,
+                clock,
+            ),
+            Observer(
+                self.client,
+                base.database,
+                base.rows,
+                self.states,
+                base.desired,
+                clock,
+                settings.cameras.stall_s,
+            ),
+            self.database_watch,
+            Indexer(**segment_parts(base, volume)),
+            scanner_of(base, volume),
+            Hasher(system, volume.tree, watch),
+            Sweeper(
+                system=system,
+                tree=volume.tree,
+                watch=watch,
+                index=index,
+                keeper=volume.keeper,
+                rules=rules,
+                clock=clock,
+            ),
+            Accountant(system, watch, index, rules, clock),
+            Backup(base.database, settings.recordings_dir, watch, clock),
+            CameraHealth(
+                base.database,
+                base.rows,
+                self.states,
+                clock,
+                again_s=settings.cameras.health_every_s,
+                probe_s=settings.cameras.probe_deadline_s,
+                relays=settings.runtime_dir / "relays",
+                desired=base.desired,
+            ),
+            StillsTask(self.stills, base.database, base.rows, self.states, settings.cameras.stills_every_s),
+            BoxChanges(base.database, base.audit, watch, self.certificate),
+            Refusals(self.accounts.attempts),
+        )
+
+    def _network_tasks(self) -> Sequence[Task]:
+        """What makes the box be found and believed; none of it where it is switched off."""
+        settings, keeper, clock = self._base.settings, self._volume.keeper, self._base.clock
+        tasks: list[Task] = []
+        if settings.https.enabled:
+            files = certificate_files(settings)
+            tasks.append(CertificateTask(self.certificate, files, self._subject, keeper.trusted_ms, clock))
+        if settings.mdns.enabled and settings.https.enabled:
+            port = settings.https.public_port or settings.https.port
+            told = partial(told_addresses, settings)
+            tasks.append(MdnsTask(self.announcer, settings.mdns.name, settings.site.name, port, told))
+        return tasks
+
+    def _subject(self) -> Subject:
+        """Whom the box's own certificate names now; the name on the network may have got a number."""
+        settings, said = self._base.settings, self.announcer.announced
+        local = [settings.mdns.name, *([said.name] if said else [])]
+        return subject_of(socket.gethostname(), local, settings.https.names, lasting_addresses())
+
+    def _runner(self, name: str) -> Runner:
+        return next(runner for runner in self.runners if runner.task.name == name)
+
+    async def _apply_breaker(self, is_open: bool) -> None:
+        """Stop or resume recording: in the file for good, and through the API at once."""
+        self._base.desired.record_allowed = not is_open
+        self._runner("reconciler").nudge()
+        await self.client.set_recording(on=not is_open)
+
+    async def _newest_live(self, path: str) -> tuple[Keyframe, int]:
+        newest = await self.hls.newest(path)
+        keyframe, offset_ms = keyframe_of_hls(newest.init, newest.segment)
+        began_ms = newest.wall_ms if newest.wall_ms is not None else self._base.clock.wall_ms()
+        return keyframe, began_ms + offset_ms
+
+    def _open_city(self, city: City, caller: Caller) -> OpenCity:
+        base, scope, rights = self._base, Scope(self._base.database, city.id), caller.rights
+        return OpenCity(
+            city=city,
+            rights=rights,
+            cameras=base.cameras(city, rights, caller.who),
+            groups=CityGroups(base.database, scope, base.audit, base.clock, caller),
+            recordings=CityRecordings(scope, SegmentIds(base.keys.recording_ids)),
+            storage=Storage(scope, city, rights, self._volume.watch, base.clock),
+            states=States(scope),
+        )
+
+    def _sources(self) -> Sources:
+        volume = self._volume
+        return Sources(
+            settings=self._base.settings,
+            clock=self._base.clock,
+            states=self.states,
+            desired=self._base.desired,
+            index=volume.index,
+            disk=volume.watch,
+            timekeeper=volume.keeper,
+            streams=self.streams,
+            pulses=self._pulses,
+            hls_stats=lambda: asdict(self.hls.stats()),
+            database_ok=lambda: self.database_watch.ok,
+            database_bytes=lambda: self.database_watch.bytes,
+        )
+
+    def _pulses(self) -> list[PulseAnswer]:
+        return [shown_pulse(runner.pulse, self._base.clock.monotonic()) for runner in self.runners]
+
+    async def prepare(self) -> None:
+        """The first pass of what the rest depends on, before anything is served or configured.
+
+        That the daemon has started is written down as soon as it is known whether the clock is right.
+        """
+        await self._runner("clockwatch").run_once()
+        await self.lifetime.begin()
+        for runner in self.runners:
+            if runner.task.name in ("breaker", "reconciler", "certificate"):
+                await runner.run_once()
+
+    async def take_leave(self, kind: type[BaseException] | None, *_: object) -> None:
+        """While the store is still open; an end by a bug is told of as a crash, by the next start."""
+        if kind is None or issubclass(kind, asyncio.CancelledError):
+            await self.lifetime.end()
+
+
+def _hls(base: Base, session: aiohttp.ClientSession) -> HlsProxy:
+    live = base.settings.live
+    return HlsProxy(
+        session=session,
+        origin_url=f"http://127.0.0.1:{base.settings.mediamtx.hls_port}",
+        cdn_secret=base.keys.cdn_secret,
+        clock=base.clock,
+        limits=HlsLimits(
+            cache_bytes=live.cache_bytes,
+            object_bytes=live.object_bytes,
+            requests=live.in_flight,
+            requests_per_viewer=live.in_flight_per_viewer,
+        ),
+    )
+
+
+def _client(base: Base, session: aiohttp.ClientSession) -> MediaMtxClient:
+    mtx = base.settings.mediamtx
+    return MediaMtxClient(
+        session,
+        url=f"http://127.0.0.1:{mtx.api_port}",
+        user=base.keys.mediamtx_user,
+        password=base.keys.mediamtx_password,
+        deadline_s=mtx.deadline_s,
+        answer_bytes=mtx.answer_bytes,
+    )
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes that decode."""
+
+    stills: Worker
+    prober: Prober
+
+    async def close(self) -> None:
+        await self.stills.close()
+        await self.prober.close()
+
+
+def worker_command() -> tuple[str, ...]:
+    """How to start a decoding process: this program itself when frozen, else Python's module."""
+    return (*program(), "decode") if getattr(sys, "frozen", False) else (sys.executable, "-m", WORKER_MODULE)
