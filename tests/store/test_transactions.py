@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
+from pathlib import Path
 
 import pytest
 
 from tests.unit.tasks.recording_box import Box
 from vmsd.errors import Conflict, TooMany
 from vmsd.store import database as database_module
+from vmsd.store.database import open_database
 
 ADD = "INSERT INTO meta (key, value) VALUES (:key, 'x')"
 SLOW = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n WHERE i < 0"
@@ -110,3 +113,16 @@ async def test_a_reader_whose_caller_went_away_is_broken_off(box: Box):
 async def test_readers_cannot_write(box: Box):
     with pytest.raises(sqlite3.OperationalError):
         await box.database.read("DELETE FROM meta")
+
+
+def test_a_database_that_cannot_be_opened_leaves_no_thread_behind(tmp_path: Path):
+    """Else the thread speaks to a loop that has ended: a traceback on the console of a command that failed."""
+    for _ in range(20):
+        with pytest.raises(sqlite3.OperationalError):
+            asyncio.run(_open(tmp_path / "no such folder" / "vmsd.db"))
+        assert [one for one in threading.enumerate() if "_connection_worker_thread" in one.name] == []
+
+
+async def _open(path: Path) -> None:
+    async with open_database(path):
+        pass

@@ -116,7 +116,7 @@ class Database:
 
         Read by a connection of its own: the writer would copy what it has not committed yet.
         """
-        async with _reader(self.path) as reader, aiosqlite.connect(target) as copy:
+        async with _reader(self.path) as reader, _connected(target) as copy:
             await reader.backup(copy)
             await copy.execute_fetchall("PRAGMA journal_mode = DELETE")
 
@@ -133,7 +133,7 @@ async def open_database(path: Path, *, ballast_bytes: int = 0, checkpoints: bool
     that two connections checkpoint at once, so the daemon alone does.
     """
     async with AsyncExitStack() as stack:
-        writer = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
+        writer = await stack.enter_async_context(_connected(path, isolation_level=None))
         await _prepare_writer(writer)
         if not checkpoints:
             await writer.execute_fetchall("PRAGMA wal_autocheckpoint = 0")
@@ -143,6 +143,25 @@ async def open_database(path: Path, *, ballast_bytes: int = 0, checkpoints: bool
         for _ in range(READERS):
             database.add_reader(await stack.enter_async_context(_reader(path)))
         yield database
+
+
+@asynccontextmanager
+async def _connected(path: Path | str, **options: Any) -> AsyncIterator[aiosqlite.Connection]:
+    """A connection, closed at the end.
+
+    aiosqlite does not wait for the thread of a connection that could not be opened: it would speak to a loop that
+    may have ended by then.
+    """
+    connection = aiosqlite.connect(path, **options)
+    try:
+        await connection
+    except BaseException:
+        await asyncio.to_thread(connection._thread.join)  # noqa: SLF001 - see above
+        raise
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def _prepare_writer(writer: aiosqlite.Connection) -> None:
@@ -158,7 +177,7 @@ async def _prepare_writer(writer: aiosqlite.Connection) -> None:
 @asynccontextmanager
 async def _reader(path: Path) -> AsyncIterator[aiosqlite.Connection]:
     """Its PRAGMAs are read to their end: a statement left open would keep a broken-off reader broken off."""
-    async with aiosqlite.connect(_read_only(path), uri=True) as reader:
+    async with _connected(_read_only(path), uri=True) as reader:
         reader.row_factory = sqlite3.Row
         await reader.execute_fetchall("PRAGMA query_only = ON")
         await reader.execute_fetchall("PRAGMA mmap_size = 0")
