@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from http import HTTPStatus
 from typing import Any
 
@@ -59,7 +60,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "components": {
             "schemas": dict(sorted(schemas.components.items())),
             "responses": {str(status): _problem(status) for status in ERRORS},
-            "securitySchemes": SECURITY,
+            "securitySchemes": deepcopy(SECURITY),
         },
     }
 
