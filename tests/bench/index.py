@@ -80,11 +80,11 @@ def _fill(database: Path, rows: int) -> None:
     with sqlite3.connect(database, isolation_level=None) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
-        connection.execute("INSERT INTO city VALUES (1, ?, 'Bench', 'active', 'premium', 0)", (_uuid(0),))
+        connection.execute("INSERT INTO city VALUES (1, ?, 'Bench', 'active', 'premium', 0, 0)", (_uuid(0),))
         for number in range(1, CAMERAS + 1):
             connection.execute(
                 """INSERT INTO camera VALUES (1, ?, ?, 'x', 'rtsp', '', '', 1, 0, '', NULL, '', '', 0, 0, NULL,
-                NULL, NULL, 0, '', 0, 0, NULL)""",
+                NULL, NULL, 0, 0, 0, NULL, NULL)""",
                 (number, _uuid(number)),
             )
             connection.executemany(INSERT, _rows(number, rows // CAMERAS))
