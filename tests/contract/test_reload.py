@@ -77,9 +77,17 @@ def test_one_patch_stops_every_recording_and_touches_no_camera(start_server: Mak
     before = {name: server.path(name)["availableTime"] for name in names}
     assert server.api(_PATCH, "PATCH", {"record": False}).status == 200
     wait_for(lambda: sum("recording stopped" in line for line in server.lines) == len(names), 5)
-    sizes = [file.stat().st_size for name in names for file in server.files(name)]
     assert {name: server.path(name)["availableTime"] for name in names} == before
-    assert holds_for(lambda: [file.stat().st_size for name in names for file in server.files(name)] == sizes, 1.5)
+
+    def sizes() -> list[int]:
+        return [file.stat().st_size for name in names for file in server.files(name)]
+
+    def has_ended() -> bool:
+        """The last part is written after the line in the log."""
+        last = sizes()
+        return holds_for(lambda: sizes() == last, 1.5)
+
+    wait_for(has_ended, 6)
     assert server.api("/v3/config/paths/get/one").json["record"] is False
 
 
