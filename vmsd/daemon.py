@@ -94,7 +94,7 @@ class Daemon:
             version=__version__,
             last_row_ms=base.last_row_ms,
         )
-        self.runners = [Runner(task, clock) for task in (*self._tasks(), *self._network_tasks())]
+        self.runners = [Runner(task, clock) for task in self._tasks()]
         base.desired.on_change = self._runner("reconciler").nudge
         sources = self._sources()
         self.site = Site(
@@ -126,8 +126,19 @@ class Daemon:
 
     def _tasks(self) -> Sequence[Task]:
         """In the order of the first pass: nothing is configured before the disk has been looked at."""
+        changes = BoxChanges(self._base.database, self._base.audit, self._volume.watch, self.certificate)
+        return (
+            *self._steering_tasks(),
+            *self._recording_tasks(),
+            *self._camera_tasks(),
+            changes,
+            Refusals(self.accounts.attempts),
+            *self._network_tasks(),
+        )
+
+    def _steering_tasks(self) -> Sequence[Task]:
+        """What decides whether and what MediaMTX records, and sees what it does."""
         base, volume, settings, clock = self._base, self._volume, self._base.settings, self._base.clock
-        watch, index, system, rules = volume.watch, volume.index, volume.system, settings.disk
         return (
             ClockWatch(volume.keeper, base.database, base.audit, clock),
             AuditHead(base.audit),
@@ -149,6 +160,13 @@ class Daemon:
                 settings.cameras.stall_s,
             ),
             self.database_watch,
+        )
+
+    def _recording_tasks(self) -> Sequence[Task]:
+        """What keeps the index, the files and the promise."""
+        base, volume, settings, clock = self._base, self._volume, self._base.settings, self._base.clock
+        watch, index, system, rules = volume.watch, volume.index, volume.system, settings.disk
+        return (
             Indexer(**segment_parts(base, volume)),
             scanner_of(base, volume),
             Hasher(system, volume.tree, watch),
@@ -163,6 +181,11 @@ class Daemon:
             ),
             Accountant(system, watch, index, rules, clock),
             Backup(base.database, settings.recordings_dir, watch, clock),
+        )
+
+    def _camera_tasks(self) -> Sequence[Task]:
+        base, settings, clock = self._base, self._base.settings, self._base.clock
+        return (
             CameraHealth(
                 base.database,
                 base.rows,
@@ -174,8 +197,6 @@ class Daemon:
                 desired=base.desired,
             ),
             StillsTask(self.stills, base.database, base.rows, self.states, settings.cameras.stills_every_s),
-            BoxChanges(base.database, base.audit, watch, self.certificate),
-            Refusals(self.accounts.attempts),
         )
 
     def _network_tasks(self) -> Sequence[Task]:

@@ -48,16 +48,12 @@ def door(policies: Mapping[web.AbstractRoute, Route]) -> Middleware:
         if route.tenant == Tenant.PUBLIC:
             _refuse_other_origins(request)
         else:
-            await _admit(request, route)
+            await _let_in(request, route, await _caller(request, request.app[SITE], route))
         if route.query is not None:
             request[QUERY] = read_query(request, route.query)
         return await handler(request)
 
     return check
-
-
-async def _admit(request: web.Request, route: Route) -> None:
-    await _let_in(request, route, await _caller(request, request.app[SITE], route))
 
 
 async def admit_again(request: web.Request) -> None:

@@ -17,8 +17,8 @@ from vmsd.model.person import ALL_RIGHTS, ALL_VERBS, EVERY_CAMERA, Rights, Verb
 from vmsd.services import camera_audit
 from vmsd.services.audit import AuditLog
 from vmsd.services.desired import DesiredState
+from vmsd.services.groups import ensure_group
 from vmsd.services.names import clean_name
-from vmsd.services.new_groups import ensure_group
 from vmsd.services.sources import SourceRules
 from vmsd.store.cameras import Cameras
 from vmsd.store.groups import Groups

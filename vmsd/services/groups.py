@@ -10,7 +10,7 @@ import structlog
 
 from vmsd.clock import Clock
 from vmsd.errors import FieldProblem, Invalid, NotFound
-from vmsd.model.audit import Action, Entry, Fact, Subject
+from vmsd.model.audit import Action, Entry, Fact, Subject, Who
 from vmsd.model.person import ALL_VERBS, EVERY_CAMERA, Caller, Person, Role, Verb
 from vmsd.services.audit import AuditLog
 from vmsd.services.names import clean_name
@@ -105,6 +105,19 @@ class CityGroups:
     ) -> None:
         entry = Entry(action, self._caller.who, subject=Subject("group", public_id), facts=facts)
         await self._audit.append(transaction, entry, self._clock.wall_ms())
+
+
+async def ensure_group(
+    transaction: CityTransaction, store: Groups, audit: AuditLog, name: str, by: Who, now_ms: int
+) -> int:
+    """The number of the group that a camera or a right names; one that is made now is written down."""
+    number = await store.find_id_in(transaction, name)
+    if number is not None:
+        return number
+    public_id = str(uuid4())
+    entry = Entry(Action.GROUP_ADDED, by, subject=Subject("group", public_id), facts={"name": name})
+    await audit.append(transaction, entry, now_ms)
+    return await store.add(transaction, public_id, name, now_ms)
 
 
 def group_name(text: str) -> str:

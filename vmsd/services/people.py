@@ -14,8 +14,8 @@ from vmsd.model.audit import Entry, Who
 from vmsd.model.person import ALL_VERBS, EVERY_CAMERA, GUARD_VERBS, Person, Role, Status, Verb
 from vmsd.services import person_audit
 from vmsd.services.audit import AuditLog
+from vmsd.services.groups import ensure_group
 from vmsd.services.names import clean_name
-from vmsd.services.new_groups import ensure_group
 from vmsd.services.passwords import Passwords
 from vmsd.services.person_audit import Change
 from vmsd.store.database import Database, Transaction

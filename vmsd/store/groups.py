@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from uuid import uuid4
 
 from vmsd.errors import Conflict, NotFound
 from vmsd.model.person import Verb
@@ -88,17 +87,15 @@ class Groups:
         rows = await self._scope.fetch(BY_NAME, name=normal(name))
         return int(rows[0]["id"]) if rows else None
 
-    async def ensure(self, transaction: CityTransaction, name: str, now_ms: int) -> int:
-        """The number of the group of this name, made now if there is none."""
-        name = normal(name)
-        rows = await transaction.fetch(BY_NAME, name=name)
-        if not rows:
-            rows = await transaction.fetch(INSERT, public_id=str(uuid4()), name=name, now_ms=now_ms)
-        return int(rows[0]["id"])
+    async def find_id_in(self, transaction: CityTransaction, name: str) -> int | None:
+        """As `find_id`, what this transaction has added included."""
+        rows = await transaction.fetch(BY_NAME, name=normal(name))
+        return int(rows[0]["id"]) if rows else None
 
-    async def add(self, transaction: CityTransaction, public_id: str, name: str, now_ms: int) -> None:
-        """Raises `Conflict` when the name is taken."""
-        await transaction.fetch(INSERT, public_id=public_id, name=normal(name), now_ms=now_ms)
+    async def add(self, transaction: CityTransaction, public_id: str, name: str, now_ms: int) -> int:
+        """Its number; raises `Conflict` when the name is taken."""
+        (row,) = await transaction.fetch(INSERT, public_id=public_id, name=normal(name), now_ms=now_ms)
+        return int(row["id"])
 
     async def rename(self, transaction: CityTransaction, group: CameraGroup, name: str, now_ms: int) -> None:
         """Cameras and rights follow; `Conflict` when the name is taken or the group has been changed since."""
