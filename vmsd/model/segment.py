@@ -24,12 +24,10 @@ class SegmentFlag(IntFlag):
 
     DAMAGED = 1
     CLOCK_UNTRUSTED = 2
-    PRESERVED = 4
-    INCIDENT = 8
-
-
-PROTECTED = SegmentFlag.PRESERVED | SegmentFlag.INCIDENT
-"""What is never purged automatically."""
+    CLOCK_CORRECTED = 16
+    """Its name was set right after the clock was: its own boxes still say what the clock showed then."""
+    ALTERED = 32
+    """Its bytes are not those that were hashed when it was closed."""
 
 
 class PurgeReason(StrEnum):
@@ -37,6 +35,8 @@ class PurgeReason(StrEnum):
 
     RETENTION_PLAN = "retention_plan"
     RETENTION_CAMERA = "retention_camera"
+    PLAN_CHANGED = "plan_changed"
+    """It would still be there, had the days of the city's plan or of the camera not been made fewer."""
     SPACE = "space"
     EMPTY = "empty"
     VANISHED = "vanished"

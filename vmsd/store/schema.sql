@@ -67,7 +67,7 @@ CREATE TABLE camera (
     audio INTEGER NOT NULL CHECK (audio IN (0, 1)),
     created_ms INTEGER NOT NULL,
     changed_ms INTEGER NOT NULL,
-    removed_ms INTEGER, group_id INTEGER,
+    removed_ms INTEGER, group_id INTEGER, former_days INTEGER, days_changed_ms INTEGER, priority INTEGER NOT NULL DEFAULT 2 CHECK (priority BETWEEN 1 AND 3),
     PRIMARY KEY (city_id, id),
     CHECK ((lat IS NULL) = (lon IS NULL))
 ) STRICT, WITHOUT ROWID;
@@ -101,7 +101,77 @@ CREATE TABLE city (
     status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
     plan TEXT NOT NULL CHECK (plan IN ('basic', 'pro', 'premium')),
     created_ms INTEGER NOT NULL
-, changed_ms INTEGER NOT NULL DEFAULT 0) STRICT;
+, changed_ms INTEGER NOT NULL DEFAULT 0, former_days INTEGER, days_changed_ms INTEGER) STRICT;
+
+CREATE TABLE delivery (
+    city_id INTEGER NOT NULL,
+    export_id INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    receiver TEXT NOT NULL,
+    document TEXT NOT NULL,
+    note TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    person TEXT,
+    person_name TEXT,
+    PRIMARY KEY (city_id, export_id, at_ms),
+    FOREIGN KEY (city_id, export_id) REFERENCES export (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE export (
+    city_id INTEGER NOT NULL REFERENCES city (id),
+    id INTEGER NOT NULL CHECK (id > 0),
+    public_id TEXT NOT NULL UNIQUE,
+    format TEXT NOT NULL CHECK (format IN ('mp4', 'package')),
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL CHECK (end_ms > start_ms),
+    reason TEXT NOT NULL,
+    request_number TEXT NOT NULL,
+    hold_id INTEGER,
+    person TEXT,
+    person_name TEXT,
+    person_role TEXT,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+    attempts INTEGER NOT NULL,
+    done_bytes INTEGER NOT NULL,
+    total_bytes INTEGER NOT NULL,
+    missing_ms INTEGER,
+    created_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    expires_ms INTEGER,
+    failure TEXT,
+    result TEXT,
+    PRIMARY KEY (city_id, id),
+    FOREIGN KEY (city_id, hold_id) REFERENCES hold (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE export_camera (
+    city_id INTEGER NOT NULL,
+    export_id INTEGER NOT NULL,
+    camera_id INTEGER NOT NULL,
+    PRIMARY KEY (city_id, export_id, camera_id),
+    FOREIGN KEY (city_id, export_id) REFERENCES export (city_id, id),
+    FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hold (
+    city_id INTEGER NOT NULL REFERENCES city (id),
+    id INTEGER NOT NULL CHECK (id > 0),
+    public_id TEXT NOT NULL UNIQUE,
+    number TEXT NOT NULL,
+    authority TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    deadline_ms INTEGER NOT NULL,
+    person TEXT,
+    person_name TEXT,
+    created_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    confirmed_ms INTEGER,
+    ended_ms INTEGER,
+    ended_why TEXT CHECK (ended_why IN ('released', 'deadline')),
+    PRIMARY KEY (city_id, id),
+    CHECK ((ended_ms IS NULL) = (ended_why IS NULL))
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE idempotency (
     person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
@@ -111,10 +181,63 @@ CREATE TABLE idempotency (
     PRIMARY KEY (person_id, key_hash)
 ) STRICT;
 
+CREATE TABLE incident (
+    city_id INTEGER NOT NULL REFERENCES city (id),
+    id INTEGER NOT NULL CHECK (id > 0),
+    public_id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    note TEXT NOT NULL,
+    person TEXT,
+    person_name TEXT,
+    created_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    closed_ms INTEGER,
+    PRIMARY KEY (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE integrity_check (
+    id INTEGER PRIMARY KEY,
+    started_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    person_name TEXT,
+    result TEXT
+) STRICT;
+
+CREATE TABLE kept_period (
+    city_id INTEGER NOT NULL,
+    id INTEGER NOT NULL CHECK (id > 0),
+    public_id TEXT NOT NULL UNIQUE,
+    camera_id INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL CHECK (end_ms > start_ms),
+    incident_id INTEGER,
+    hold_id INTEGER,
+    export_id INTEGER,
+    reason TEXT NOT NULL,
+    person TEXT,
+    person_name TEXT,
+    created_ms INTEGER NOT NULL,
+    released_ms INTEGER,
+    PRIMARY KEY (city_id, id),
+    FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id),
+    FOREIGN KEY (city_id, incident_id) REFERENCES incident (city_id, id),
+    FOREIGN KEY (city_id, hold_id) REFERENCES hold (city_id, id),
+    FOREIGN KEY (city_id, export_id) REFERENCES export (city_id, id),
+    CHECK ((incident_id IS NOT NULL) + (hold_id IS NOT NULL) + (export_id IS NOT NULL) <= 1)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outage (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('power', 'daemon', 'mediamtx', 'breaker', 'disk', 'clock', 'maintenance')),
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER CHECK (end_ms >= start_ms),
+    facts TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE person (
     id INTEGER PRIMARY KEY,
@@ -149,6 +272,28 @@ CREATE TABLE purge (
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE purge_report (
+    city_id INTEGER NOT NULL REFERENCES city (id),
+    id INTEGER NOT NULL CHECK (id > 0),
+    public_id TEXT NOT NULL UNIQUE,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL CHECK (end_ms > start_ms),
+    created_ms INTEGER NOT NULL,
+    person TEXT,
+    person_name TEXT,
+    facts TEXT NOT NULL,
+    PRIMARY KEY (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE recording_switch (
+    city_id INTEGER NOT NULL,
+    camera_id INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    PRIMARY KEY (city_id, camera_id, at_ms),
+    FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE recovery_code (
     person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
     code_hash BLOB NOT NULL CHECK (length(code_hash) = 32),
@@ -166,6 +311,18 @@ CREATE TABLE segment (
     flags INTEGER NOT NULL,
     sha256 BLOB CHECK (length(sha256) = 32),
     purge_reason TEXT,
+    PRIMARY KEY (city_id, camera_id, start_us),
+    FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE segment_clock (
+    city_id INTEGER NOT NULL,
+    camera_id INTEGER NOT NULL,
+    start_us INTEGER NOT NULL,
+    boot_id TEXT NOT NULL,
+    offset_ms INTEGER NOT NULL,
+    not_after_ms INTEGER,
+    corrected_us INTEGER,
     PRIMARY KEY (city_id, camera_id, start_us),
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
@@ -219,9 +376,25 @@ WHEN EXISTS (SELECT 1 FROM audit_head WHERE seq = new.seq) BEGIN
     SELECT RAISE(ABORT, 'the signed heads are only ever added to');
 END;
 
+CREATE INDEX export_expiry ON export (expires_ms) WHERE expires_ms IS NOT NULL;
+
+CREATE INDEX export_open ON export (created_ms) WHERE state IN ('queued', 'running');
+
 CREATE INDEX idempotency_age ON idempotency (created_ms);
 
+CREATE INDEX kept_period_camera ON kept_period (city_id, camera_id, end_ms, start_ms) WHERE released_ms IS NULL;
+
+CREATE INDEX kept_period_export ON kept_period (city_id, export_id) WHERE export_id IS NOT NULL;
+
+CREATE INDEX kept_period_hold ON kept_period (city_id, hold_id) WHERE hold_id IS NOT NULL;
+
+CREATE INDEX kept_period_incident ON kept_period (city_id, incident_id) WHERE incident_id IS NOT NULL;
+
+CREATE INDEX outage_end ON outage (end_ms, start_ms);
+
 CREATE UNIQUE INDEX person_city ON person (city_id, id);
+
+CREATE INDEX purge_time ON purge (city_id, purged_ms);
 
 CREATE INDEX segment_unhashed ON segment (city_id, camera_id, start_us) WHERE state = 1 AND sha256 IS NULL;
 
@@ -252,6 +425,16 @@ CREATE TRIGGER segment_grown AFTER UPDATE OF bytes, duration_ms ON segment BEGIN
         bytes = bytes + new.bytes - old.bytes,
         duration_ms = duration_ms + new.duration_ms - old.duration_ms
     WHERE city_id = new.city_id AND camera_id = new.camera_id AND day = new.start_us / 86400000000;
+END;
+
+CREATE TRIGGER segment_kept BEFORE UPDATE OF state ON segment
+WHEN new.state = 2 AND old.state <> 2 AND old.bytes > 0 AND EXISTS (
+    SELECT 1 FROM kept_period
+    WHERE kept_period.city_id = old.city_id AND kept_period.camera_id = old.camera_id AND released_ms IS NULL
+        AND end_ms * 1000 > old.start_us AND start_ms * 1000 < old.start_us + coalesce(nullif(old.duration_ms, 0), 86400000) * 1000
+)
+BEGIN
+    SELECT RAISE(IGNORE);
 END;
 
 CREATE INDEX session_person ON session (person_id);

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from vmsd.errors import NotFound
-from vmsd.model.segment import PROTECTED, Segment, SegmentFlag, SegmentState
+from vmsd.model.segment import Segment, SegmentFlag, SegmentState
 from vmsd.store.database import Row
 from vmsd.store.scope import Scope
 from vmsd.store.statements import CitySql
@@ -64,10 +64,6 @@ class Span(NamedTuple):
     @property
     def end_ms(self) -> int:
         return self.start_ms + self.duration_ms
-
-    @property
-    def preserved(self) -> bool:
-        return bool(self.flags & int(PROTECTED))
 
 
 @dataclass(frozen=True)

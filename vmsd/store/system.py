@@ -8,7 +8,7 @@ from typing import Any
 
 from vmsd.model.audit import Action, Entry, Subject
 from vmsd.model.city import PLAN_DAYS, Plan
-from vmsd.model.segment import PROTECTED, PurgeReason, Segment, SegmentFlag, SegmentState
+from vmsd.model.segment import PurgeReason, Segment, SegmentFlag, SegmentState
 from vmsd.store.database import Database, Row, Transaction
 from vmsd.store.dropped import about_to_go
 from vmsd.store.segments import COLUMNS, segment_of
@@ -22,7 +22,14 @@ _CLOSED = int(SegmentState.CLOSED)
 _GARBAGE = int(SegmentState.GARBAGE)
 _UNSETTLED = f"state <> {_CLOSED}"
 """Said word for word as in the partial index: SQLite does not conclude it from `state = 2`."""
-_FREE = f"state = {_CLOSED} AND flags & {int(PROTECTED)} = 0"
+_KEPT = """EXISTS (
+    SELECT 1 FROM kept_period
+    WHERE kept_period.city_id = segment.city_id AND kept_period.camera_id = segment.camera_id
+        AND released_ms IS NULL AND end_ms * 1000 > segment.start_us
+        AND start_ms * 1000 < segment.start_us + coalesce(nullif(segment.duration_ms, 0), 86400000) * 1000
+)"""
+"""Said as the trigger `segment_kept` says it, which has the last word."""
+_FREE = f"state = {_CLOSED} AND NOT {_KEPT}"
 """A segment that may be deleted by itself: closed, and nobody has asked to keep it."""
 
 FOLDERS = SystemSql(
@@ -41,7 +48,7 @@ PUT = SystemSql(
     ON CONFLICT DO UPDATE SET duration_ms = excluded.duration_ms, bytes = excluded.bytes,
     valid_bytes = excluded.valid_bytes, state = excluded.state, sha256 = NULL,
     purge_reason = excluded.purge_reason, flags = (flags & ~{int(SegmentFlag.DAMAGED)}) | excluded.flags
-    WHERE state <> {_GARBAGE} AND (excluded.state <> {_GARBAGE} OR flags & {int(PROTECTED)} = 0)"""
+    WHERE state <> {_GARBAGE}"""
 )
 PUT_NEW = SystemSql(
     f"""INSERT INTO segment ({COLUMNS})

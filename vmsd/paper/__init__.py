@@ -1,0 +1,1 @@
+"""Documents to be printed: everything this product says on paper."""

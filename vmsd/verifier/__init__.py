@@ -1,0 +1,1 @@
+"""What checks an evidence package, with nothing of ours installed."""
