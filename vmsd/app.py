@@ -18,6 +18,7 @@ from vmsd.base import Base, open_base, open_volume
 from vmsd.clock import Clock
 from vmsd.config import Settings
 from vmsd.daemon import Daemon, Workers, worker_command
+from vmsd.host.daemon_lock import daemon_lock
 from vmsd.https import Addresses, Place, Tls, listen
 from vmsd.services.probe import Prober
 from vmsd.video.worker import Worker
@@ -33,6 +34,7 @@ async def run(settings: Settings, listening: Callable[[str], None], clock: Clock
     A bug in a task's loop ends everything: systemd starts it anew, and nothing recorded is lost by that.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(daemon_lock(settings.data_dir))
         base = await stack.enter_async_context(open_base(settings, clock))
         await tell_first_secret(base)
         session = await stack.enter_async_context(

@@ -39,6 +39,7 @@ from vmsd.store.scope import Scope
 from vmsd.store.system import System
 from vmsd.tasks.backup import open_or_recover
 from vmsd.tasks.breaker import Breaker
+from vmsd.tasks.clockwatch import find_last_known
 from vmsd.tasks.scanner import Scanner
 
 CONSOLE = Who(name="console")
@@ -59,6 +60,10 @@ class Base:
     audit: AuditLog
     last_row_ms: int | None
     """When the audit log got its last row before this program opened it."""
+    last_known_ms: int | None = None
+    """The newest time a daemon before this program has trusted."""
+    recovered: bool = False
+    """The database is not the one it was: see `Recovery`."""
     passwords: Passwords = field(default_factory=Passwords)
 
     @property
@@ -113,11 +118,23 @@ async def open_base(
     keeper = Timekeeper(clock, read_kernel_clock)
     async with open_or_recover(settings, clock, beside_daemon=beside_daemon) as (database, recovery):
         audit = AuditLog(database, load_box_key(settings.data_dir), clock, partial(clock_trusted, keeper))
-        last_row_ms = await audit.newest_ms()
+        last_row_ms, last_known_ms = await audit.newest_ms(), await find_last_known(database)
         if recovery is not None:
             await audit.note(recovery.entry)
         desired = DesiredState(database, rows, settings, keys)
-        yield Base(settings, clock, keys, database, rows, desired, keeper, audit, last_row_ms)
+        yield Base(
+            settings,
+            clock,
+            keys,
+            database,
+            rows,
+            desired,
+            keeper,
+            audit,
+            last_row_ms,
+            last_known_ms,
+            recovered=recovery is not None,
+        )
 
 
 def clock_trusted(keeper: Timekeeper) -> bool:

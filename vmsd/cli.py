@@ -292,6 +292,54 @@ def rebuild_index(config_file: Path) -> None:
     click.echo(f"{count} recordings in the index")
 
 
+@main.command()
+@config_option
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(config_file: Path, file: Path) -> None:
+    """Write a snapshot of the database to FILE, and its SHA-256 to FILE.sha256; the daemon may be running.
+
+    The keys are not in it: the passwords of cameras can be read on this box alone.
+    """
+    from vmsd import console
+
+    digest = wait_for(console.back_up(load_settings(config_file), file.absolute()))
+    click.echo(f"{digest}  {file}")
+
+
+@main.command()
+@config_option
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(config_file: Path, file: Path) -> None:
+    """Put a snapshot in the place of the database; the daemon must not be running.
+
+    The database that was there is kept. What was recorded since comes back from the disk when the daemon starts.
+    """
+    from vmsd import console
+
+    restored = wait_for(console.restore(load_settings(config_file), file.absolute()))
+    if not restored.proven:
+        click.echo(f"{file.name}.sha256 was not there: only SQLite has vouched for the snapshot", err=True)
+    if restored.kept:
+        click.echo(f"the database that was there is kept as {restored.kept}")
+    click.echo(f"restored from {file}")
+
+
+@main.command()
+@click.argument("package", type=click.Path(exists=True))
+@click.option("--fingerprint", metavar="HEX", help="of the box's key, as the municipality published it")
+@click.option("--lang", type=click.Choice(["pt", "en"]), default="pt", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="for programs")
+def verify(package: str, fingerprint: str | None, lang: str, as_json: bool) -> None:
+    """Check an evidence package (ZIP or folder) or a certificate offline; exit code 1 when anything is wrong."""
+    from vmsd.verifier import verificar
+
+    try:
+        key = fingerprint and verificar.read_fingerprint(fingerprint)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--fingerprint") from error
+    sys.exit(verificar.report(package, key, lang=lang, as_json=as_json))
+
+
 @main.command(hidden=True)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def relay(file: Path) -> None:

@@ -197,6 +197,31 @@ class LiveLimits(Section):
     sockets_per_person: int = Field(200, ge=1)
 
 
+class Exports(Section):
+    """A finished export is kept for `kept_days`. `queued` may be open per city, `at_once` are made at the same time.
+
+    `days` and `cameras` are the most one may span; after `attempts` that the box itself broke off it has failed.
+    """
+
+    kept_days: int = Field(30, ge=1, le=366)
+    days: int = Field(31, ge=1, le=35)
+    cameras: int = Field(64, ge=1, le=500)
+    queued: int = Field(100, ge=1, le=1000)
+    at_once: int = Field(1, ge=1, le=4)
+    attempts: int = Field(3, ge=1, le=10)
+
+
+class Integrity(Section):
+    """Every night at `at`, by the site's own time, disk and database are compared, and recordings read again.
+
+    Read is `bytes_per_s` at most, and for `hours` at most: the next night goes on where this one ended.
+    """
+
+    at: str = Field("03:30", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    bytes_per_s: int = Field(20 * MIB, ge=MIB)
+    hours: float = Field(4, gt=0, le=20)
+
+
 class Settings(Section):
     """Where things lie.
 
@@ -217,6 +242,8 @@ class Settings(Section):
     disk: Disk = Disk()
     cameras: CameraRules = CameraRules()
     live: LiveLimits = LiveLimits()
+    integrity: Integrity = Integrity()
+    exports: Exports = Exports()
     tunnels: dict[str, Tunnel] = {}
 
     @property

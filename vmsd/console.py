@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,18 @@ from vmsd.demo.plan import DemoCamera
 from vmsd.demo.seed import seed_site
 from vmsd.demo.site import Seeded, run_site
 from vmsd.errors import BadSetting
+from vmsd.host.daemon_lock import daemon_lock
+from vmsd.host.signing import load_box_key
 from vmsd.mediamtx.config import ConfigFile, render
 from vmsd.model.audit import Action, Entry
 from vmsd.model.city import Plan
 from vmsd.model.person import Role, Status, Verb
+from vmsd.services import snapshots
 from vmsd.services.camera_hosts import ANYWHERE, CameraHosts
 from vmsd.services.people import GroupVerbs, PersonFields, fields_of
 from vmsd.services.probe import Prober
 from vmsd.services.tokens import DAY_MS
+from vmsd.tasks.clockwatch import LAST_KNOWN
 from vmsd.tasks.reconciler import write_relays
 from vmsd.tasks.scanner import rebuild
 
@@ -109,8 +113,10 @@ async def import_cameras(
 
 
 async def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> int:
-    """Make the index again from the files; the daemon must not be running. Returns the files taken up."""
-    async with open_base(settings) as base:
+    """Make the index again from the files; `Conflict` while the daemon runs. Returns the files taken up."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(daemon_lock(settings.data_dir))
+        base = await stack.enter_async_context(open_base(settings))
         volume = open_volume(base)
         await look_at_disk(base, volume)
         if not volume.watch.volume.ok:
@@ -118,6 +124,22 @@ async def rebuild_index(settings: Settings, progress: Callable[[int, int], None]
         files = await rebuild(scanner_of(base, volume), volume.index, progress)
         await base.audit.note(Entry(Action.INDEX_REBUILT, CONSOLE, facts={"recordings": files}))
         return files
+
+
+async def back_up(settings: Settings, file: Path) -> str:
+    """A snapshot of the database, the daemon running or not; its digest."""
+    snapshots.refuse_place(file, settings.database)
+    if not settings.database.exists():
+        raise BadSetting(f"there is no database in {settings.data_dir}")
+    async with open_base(settings, beside_daemon=True) as base:
+        return await snapshots.back_up(base.database, base.audit, file, CONSOLE)
+
+
+async def restore(settings: Settings, file: Path) -> snapshots.Restored:
+    """Put a snapshot in the database's place; `Conflict` while the daemon runs."""
+    with daemon_lock(settings.data_dir):
+        key = load_box_key(settings.data_dir)
+        return await snapshots.restore(settings.database, key, SystemClock(), file, CONSOLE, carried=(LAST_KNOWN,))
 
 
 async def run_demo(data: Path, *, port: int, count: int) -> None:

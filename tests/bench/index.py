@@ -17,16 +17,12 @@ from tests.unit.tasks.recording_box import NOW_MS, Box, Camera, head_of, open_bo
 from vmsd.host.tree import Folder
 from vmsd.model.segment import PurgeReason, segment_file_name
 from vmsd.store.database import open_database
-from vmsd.store.scope import Scope
-from vmsd.store.segments import Segments
 from vmsd.tasks.scanner import rebuild
 
 FEW, MANY = 100_000, 1_000_000
 CAMERAS = 64
 SEGMENT_US = 60_000_000
-DAY_US = 86_400_000_000
 INSERT = "INSERT INTO segment VALUES (1, ?, ?, 60000, 1000, 1000, 1, 0, NULL, NULL)"
-POINT = "SELECT duration_ms FROM segment WHERE city_id = ? AND camera_id = ? AND start_us = ?"
 FILES = 4_000
 
 
@@ -43,7 +39,6 @@ async def _run(folder: Path) -> list[dict[str, Any]]:
         _row(f"{name}, {MANY:,} rows against {FEW:,}", many[name], few[name], 1.3, "ms", f"the same with {FEW:,} rows")
         for name in ("indexer pass", "sweeper pass, nothing due", "sweeper pass, 64 due")
     ]
-    rows.append(_row("timeline of a camera-day", many["day"], many["points"], 1.0, "ms", "1,440 SQLite point queries"))
     rows.append(await _rebuild(folder / "rebuild"))
     return rows
 
@@ -71,7 +66,6 @@ async def _measure(folder: Path, rows: int) -> dict[str, float]:
         figures = {"sweeper pass, nothing due": await _median(box.sweeper().once, 20)}
         figures["indexer pass"] = await _indexer_pass(box, cameras)
         figures["sweeper pass, 64 due"] = await _sweep(box, cameras)
-        figures["day"], figures["points"] = await _day(box)
         return figures
 
 
@@ -80,11 +74,16 @@ def _fill(database: Path, rows: int) -> None:
     with sqlite3.connect(database, isolation_level=None) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
-        connection.execute("INSERT INTO city VALUES (1, ?, 'Bench', 'active', 'premium', 0, 0)", (_uuid(0),))
+        connection.execute(
+            """INSERT INTO city (id, public_id, name, status, plan, created_ms, changed_ms)
+            VALUES (1, ?, 'Bench', 'active', 'premium', 0, 0)""",
+            (_uuid(0),),
+        )
         for number in range(1, CAMERAS + 1):
             connection.execute(
-                """INSERT INTO camera VALUES (1, ?, ?, 'x', 'rtsp', '', '', 1, 0, '', NULL, '', '', 0, 0, NULL,
-                NULL, NULL, 0, 0, 0, NULL, NULL)""",
+                """INSERT INTO camera (city_id, id, public_id, name, protocol, vendor, host, channel, subtype, username,
+                tunnel, tunnel_target, recording_enabled, recording_since_ms, audio, created_ms, changed_ms)
+                VALUES (1, ?, ?, 'x', 'rtsp', '', '', 1, 0, '', '', '', 0, 0, 0, 0, 0)""",
                 (number, _uuid(number)),
             )
             connection.executemany(INSERT, _rows(number, rows // CAMERAS))
@@ -146,21 +145,6 @@ async def _sweep(box: Box, cameras: list[Camera]) -> float:
         await sweeper.once()
         taken.append((time.perf_counter() - began) * 1000)
     return statistics.median(taken)
-
-
-async def _day(box: Box) -> tuple[float, float]:
-    """A camera-day from the index, and its peer: one bare point query per segment."""
-    start_us = NOW_MS * 1000 - SEGMENT_US - DAY_US
-    segments = Segments(Scope(box.database, 1))
-    assert len(await segments.spans(7, start_us, start_us + DAY_US)) >= 1400
-    day = await _median(lambda: segments.spans(7, start_us, start_us + DAY_US), 20)
-    with sqlite3.connect(box.settings.database) as connection:
-
-        async def points() -> None:
-            for index in range(1440):
-                connection.execute(POINT, (1, 7, start_us + index * SEGMENT_US)).fetchall()
-
-        return day, await _median(points, 10)
 
 
 async def _rebuild(folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tests.unit.tasks.recording_box import KEY, NOW_MS, Box, open_box
 from vmsd.errors import NotFound
 from vmsd.model.camera import Camera
 from vmsd.model.segment import PurgeReason, Segment, SegmentFlag, SegmentState
-from vmsd.services.recordings import CityRecordings, SegmentIds
+from vmsd.services.recordings import CityRecordings, SegmentIds, Wanted
 from vmsd.store.purges import Purges
 from vmsd.store.scope import Scope
 from vmsd.store.segments import Segments
@@ -74,7 +74,7 @@ async def test_pages_follow_one_another_without_a_gap_or_a_repeat(box: Box):
     recordings = CityRecordings(Scope(box.database, camera.key[0]), SegmentIds(KEY))
     seen, after = [], None
     for _ in range(5):
-        page = await recordings.list(a_camera(camera), NOW_MS, NOW_MS + 600_000, after=after, limit=3)
+        page = await recordings.list([Wanted(a_camera(camera), [(NOW_MS, NOW_MS + 600_000)])], after=after, limit=3)
         seen += [one.segment.start_us for one in page.items]
         after = page.next
         if after is None:
@@ -95,7 +95,7 @@ async def test_a_public_id_finds_its_recording_and_its_file(box: Box):
     path = camera.record(NOW_MS)
     await box.scan()
     recordings = CityRecordings(Scope(box.database, camera.key[0]), SegmentIds(KEY))
-    (found,) = (await recordings.list(a_camera(camera), NOW_MS, NOW_MS + 5000)).items
+    (found,) = (await recordings.list([Wanted(a_camera(camera), [(NOW_MS, NOW_MS + 5000)])])).items
     again = await recordings.get(found.id)
     assert again == found
     assert again.path(box.settings.recordings_dir, camera.folder.city) == path
@@ -158,7 +158,7 @@ async def test_garbage_is_never_written_over(box: Box):
 async def test_a_preserved_segment_does_not_become_garbage_by_being_empty(box: Box):
     camera = await box.camera()
     await store(box, camera.key, [0])
-    await box.flag(camera, NOW_MS, SegmentFlag.PRESERVED)
+    await box.keep(camera, NOW_MS)
     empty = replace(segment(camera.key, T0, size=0), state=SegmentState.GARBAGE, purge_reason="empty")
     await box.system.put([empty])
     assert await box.system.garbage(10) == []

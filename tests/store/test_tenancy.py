@@ -19,6 +19,14 @@ for module in pkgutil.iter_modules(vmsd.store.__path__):
     importlib.import_module(f"vmsd.store.{module.name}")
 STATEMENTS = list(CitySql.registered)
 OTHERS = "of the other city"
+CHECKED = {
+    ("protocol", "TEXT"): "rtsp",
+    ("format", "TEXT"): "mp4",
+    ("state", "TEXT"): "queued",
+    ("start_us", "INTEGER"): 1000,
+    ("end_ms", "INTEGER"): 2,
+}
+"""Columns that do not take just anything."""
 
 
 def tenant_tables(connection: sqlite3.Connection) -> set[str]:
@@ -62,6 +70,7 @@ def parameters(sql: str) -> dict[str, object]:
         "city_id": 1,
         "public_id": "camera-1",
         "protocol": "rtsp",
+        "format": "mp4",
         "lat": 1.0,
         "lon": 1.0,
         "recording_enabled": 1,
@@ -78,6 +87,7 @@ def parameters(sql: str) -> dict[str, object]:
         "to_day": 10**6,
         "secret": b"mine",
         "retention_days": 5,
+        "ended_why": "released",
     }
     names = set(re.findall(r":([a-z_]+)", sql))
     return {name: known.get(name, 1) for name in names}
@@ -88,10 +98,12 @@ async def seeded(tmp_path: Path) -> sqlite3.Connection:
     """Two cities with the same numbers everywhere; every text of the second says whose it is."""
     await newest_schema(tmp_path)
     connection = sqlite3.connect(tmp_path / "schema.db", isolation_level=None)
-    connection.execute("PRAGMA foreign_keys = ON")
     for city in (1, 2):
         whose = "mine" if city == 1 else OTHERS
-        connection.execute("INSERT INTO city VALUES (?, ?, ?, 'active', 'basic', 0, 0)", (city, f"city-{city}", whose))
+        connection.execute(
+            "INSERT INTO city (id, public_id, name, status, plan, created_ms) VALUES (?, ?, ?, 'active', 'basic', 0)",
+            (city, f"city-{city}", whose),
+        )
         connection.execute(
             "INSERT INTO person (id, public_id, city_id, name, role, password_hash, created_ms) "
             "VALUES (?, ?, ?, ?, 'USER', '', 0)",
@@ -99,6 +111,7 @@ async def seeded(tmp_path: Path) -> sqlite3.Connection:
         )
         for table in ("camera", *sorted(tenant_tables(connection) - {"camera", "camera_day", "person", "session"})):
             insert_one(connection, table, city, whose)
+    connection.execute("PRAGMA foreign_keys = ON")
     yield connection
     connection.close()
 
@@ -113,8 +126,8 @@ def insert_one(connection: sqlite3.Connection, table: str, city: int, whose: str
             values[name] = f"{table}-{city}"
         elif name in {"city_id", "person_id"} or (place_in_key and not keyed):
             values[name] = city
-        elif name in {"protocol", "start_us"}:
-            values[name] = {"protocol": "rtsp", "start_us": 1000}[name]
+        elif (name, kind) in CHECKED:
+            values[name] = CHECKED[name, kind]
         elif not_null or name in {"lat", "lon"}:
             values[name] = {"TEXT": whose, "BLOB": whose.encode().ljust(32), "REAL": 1.0}.get(kind, 1)
     names, marks = ", ".join(values), ", ".join("?" * len(values))
@@ -159,7 +172,7 @@ def test_a_statement_of_one_city_neither_shows_nor_changes_the_other(seeded, sql
     seeded.execute("BEGIN")
     params = parameters(sql)
     if sql.lstrip().startswith("INSERT"):
-        params |= {"id": 77, "public_id": "new", "camera_id": 1}
+        params |= {"id": 77, "public_id": "new", "camera_id": 1, "incident_id": None, "hold_id": None}
     answer = seeded.execute(sql, params).fetchall()
     assert OTHERS not in repr(answer)
     assert "-2'" not in repr(answer)

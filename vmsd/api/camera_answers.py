@@ -22,12 +22,9 @@ class PlaceAnswer(TypedDict):
     lon: float
 
 
-class CameraAnswer(TypedDict):
-    """Never its password."""
+class SourceAnswer(TypedDict):
+    """Where a camera's picture comes from; all empty for who may neither view, manage nor configure it."""
 
-    id: Id
-    name: Annotated[str, Field(examples=["Portaria"])]
-    protocol: Protocol
     source_url: Annotated[
         str,
         Field(
@@ -36,17 +33,26 @@ class CameraAnswer(TypedDict):
         ),
     ]
     sub_source_url: Annotated[MayBeEmpty, Field(description="Of the smaller stream live tiles show; may be empty.")]
-    vendor: MayBeEmpty
     host: MayBeEmpty
     username: Annotated[str, Field(examples=["admin"])]
-    channel: Annotated[int, Field(examples=[1])]
-    subtype: int
     tunnel: MayBeEmpty
     tunnel_target: MayBeEmpty
+
+
+class CameraAnswer(SourceAnswer):
+    """Never its password."""
+
+    id: Id
+    name: Annotated[str, Field(examples=["Portaria"])]
+    protocol: Protocol
+    vendor: MayBeEmpty
+    channel: Annotated[int, Field(examples=[1])]
+    subtype: int
     recording_enabled: Yes
     retention_days: Annotated[int | None, Field(description="Of its own; null is the city's.")]
     location: PlaceAnswer | None
     audio: bool
+    priority: Annotated[int, Field(description="1 is the first to stop recording when no room is left, 3 the last.")]
     group: Annotated[str, Field(description="The name of its group; empty for none.", examples=["Prefeitura"])]
     created_at: Time
     state: State

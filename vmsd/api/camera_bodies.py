@@ -48,6 +48,7 @@ class NewCamera(Source):
     retention_days: int | None = Field(None, ge=1, le=365, description="Of its own; null is the city's.")
     location: Place | None = None
     audio: bool = Field(default=False, description="Whether sound is recorded and sent too.")
+    priority: int = Field(2, ge=1, le=3, description="1 is the first to stop recording without room, 3 the last.")
     group: GroupName = Field("", description="The name of its group, made if there is none; empty for none.")
 
 

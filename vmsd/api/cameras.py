@@ -16,7 +16,7 @@ from vmsd.api.bodies import (
     read_body,
     read_patch,
 )
-from vmsd.api.camera_answers import CameraAnswer, ProbeAnswer, RecordingAnswer, StateChangeAnswer
+from vmsd.api.camera_answers import CameraAnswer, ProbeAnswer, RecordingAnswer, SourceAnswer, StateChangeAnswer
 from vmsd.api.camera_bodies import NewCamera, Source, fields_of, present, unmasked
 from vmsd.api.door import caller_of, city_of, require_fresh, verb_of
 from vmsd.api.etags import etag_of, refuse_outdated
@@ -31,6 +31,17 @@ from vmsd.model.shapes import Listing
 from vmsd.model.state import LiveState
 from vmsd.services.answers import StatusAnswer
 from vmsd.vendors.urls import mask
+
+SEE_SOURCE = frozenset({Verb.VIEW, Verb.MANAGE, Verb.CONFIGURE})
+WITHOUT_SOURCE: SourceAnswer = {
+    "source_url": "",
+    "sub_source_url": "",
+    "host": "",
+    "username": "",
+    "tunnel": "",
+    "tunnel_target": "",
+}
+"""For who may not see the camera live: not where its live picture comes from either."""
 
 
 class Recording(Body):
@@ -58,6 +69,7 @@ def shown(camera: Camera, state: LiveState, *, applied: bool) -> CameraAnswer:
         "retention_days": camera.retention_days,
         "location": {"lat": place.lat, "lon": place.lon} if (place := camera.location) else None,
         "audio": camera.audio,
+        "priority": camera.priority,
         "group": camera.group,
         "created_at": rfc3339(camera.created_ms),
         "state": state.state,
@@ -71,7 +83,10 @@ def _shown(request: web.Request, camera: Camera, *, applied: bool | None = None)
     site, city = request.app[SITE], city_of(request)
     if applied is None:
         applied = site.overview.applied(city.city, camera)
-    return shown(camera, site.states.of(camera), applied=applied)
+    answer = shown(camera, site.states.of(camera), applied=applied)
+    if city.cameras.held(camera).isdisjoint(SEE_SOURCE):
+        return {**answer, **WITHOUT_SOURCE}
+    return answer
 
 
 def _shown_alone(request: web.Request, camera: Camera, *, applied: bool | None = None) -> CameraAnswer:

@@ -38,11 +38,11 @@ async def _compress(request: web.Request, response: web.Response, body: bytes) -
     vary_on(response, hdrs.ACCEPT_ENCODING)
     if not accepts_gzip(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, []))):
         return
-    response.body = _gzipped(body) if len(body) < ALONE_BYTES else await asyncio.to_thread(_gzipped, body)
+    response.body = gzipped(body) if len(body) < ALONE_BYTES else await asyncio.to_thread(gzipped, body)
     response.headers[hdrs.CONTENT_ENCODING] = "gzip"
 
 
-def _gzipped(body: bytes) -> bytes:
+def gzipped(body: bytes) -> bytes:
     return gzip.compress(body, LEVEL, mtime=0)
 
 

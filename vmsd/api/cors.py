@@ -10,7 +10,7 @@ from aiohttp.typedefs import Middleware
 from vmsd.api.headers import vary_on
 from vmsd.api.policy import Handler
 
-PLACES = ("/api/", "/hls/")
+PLACES = ("/api/", "/hls/", "/replay/stream_")
 """Where other sites have business; pages, static files and WebSockets are the box's own."""
 SENT = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Range, X-City-ID, X-Request-ID"
 SHOWN = (

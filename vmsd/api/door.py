@@ -15,7 +15,7 @@ from vmsd.api.policy import Handler, Route, Tenant
 from vmsd.api.site import SITE, Site
 from vmsd.errors import Malformed, NotAllowed, NotFound, NotLoggedIn
 from vmsd.model.city import City
-from vmsd.model.person import Caller, Role, Verb
+from vmsd.model.person import Caller, Needed, Role, allows
 from vmsd.pages.request import CALLER, CITY
 from vmsd.services.accounts import TOKEN_PREFIX
 from vmsd.services.open_city import OpenCity
@@ -86,7 +86,7 @@ async def _let_in(request: web.Request, route: Route, caller: Caller) -> None:
 def _refuse_too_little(route: Route, caller: Caller) -> None:
     if route.tenant == Tenant.SITE and caller.role != Role.SUPERADMIN:
         raise NotAllowed("only a superadmin may do this")
-    if not caller.role.reaches(route.role) or (route.verb is not None and route.verb not in caller.verbs):
+    if not caller.role.reaches(route.role) or not allows(caller.verbs, route.verb):
         raise NotAllowed("your account may not do this")
 
 
@@ -169,7 +169,7 @@ async def _city(request: web.Request, site: Site, route: Route, caller: Caller, 
         return await _named_city(site, caller, own, named)
     if own is not None:
         return own
-    if caller.means == "viewing" or (caller.means == "session" and (route.page or route.media)):
+    if caller.means == "viewing" or (caller.means == "session" and (route.page or route.media or route.download)):
         return await _shown_city(site, caller)
     raise Malformed(f"say which city in the {CITY_HEADER} header")
 
@@ -226,6 +226,6 @@ def require_fresh(request: web.Request) -> None:
         raise NotAllowed("give your password once more for this", cause="reauthenticate")
 
 
-def verb_of(request: web.Request) -> Verb | None:
+def verb_of(request: web.Request) -> Needed:
     """What the caller must be able to do with a camera this request is about."""
     return request[ROUTE].verb

@@ -21,7 +21,7 @@ BARE = (101, 204, 304, 416)
 """Answers without a body."""
 PROBLEM = "application/problem+json"
 RETRY = {"Retry-After": "Seconds to wait before asking again."}
-TAG_OF = {"hls": "streams", "health": "system", "metrics": "system", "states": "system", "storage": "system"}
+TAG_OF = {"hls": "streams"} | dict.fromkeys(("health", "metrics", "notices", "states", "storage"), "system")
 """Addresses whose first word is not the resource they belong to."""
 
 ERRORS: dict[int, tuple[str, dict[str, str]]] = {
@@ -118,7 +118,7 @@ def _operation(route: Route, operation: Operation, schemas: Schemas) -> dict[str
         "parameters": parameters(route, operation, schemas),
         "responses": dict(_responses(route, operation, schemas)),
         "security": _security(route),
-        "x-required-verb": route.verb and route.verb.value,
+        "x-required-verb": _verb(route),
         "x-required-role": _role(route),
         "x-tenant": route.tenant.value,
         "x-rate-class": route.rate,
@@ -138,6 +138,11 @@ def _description(route: Route, operation: Operation) -> str:
         "For role GESTOR and up.": route.role == Role.GESTOR,
     }
     return "\n\n".join(filter(None, [operation.description, *(text for text, told in more.items() if told)]))
+
+
+def _verb(route: Route) -> str | list[str] | None:
+    """A list where any one of several will do."""
+    return [verb.value for verb in route.verb] if isinstance(route.verb, tuple) else route.verb and route.verb.value
 
 
 def _role(route: Route) -> str | None:
@@ -184,7 +189,7 @@ def _answer(route: Route, operation: Operation, schemas: Schemas, status: int) -
     if operation.answer is not None:
         schema = schemas.of_answer(operation.answer)
         example = operation.example or Examples(schemas.components).of_answer(schema)
-        answer["content"] = {JSON: {"schema": schema, "example": example}}
+        answer.setdefault("content", {})[JSON] = {"schema": schema, "example": example}
     return answer
 
 

@@ -10,7 +10,8 @@ Everything the dashboard does, it does through these addresses; so can you. They
 Send `Authorization: Bearer <token>` with an API token, or the cookie of `POST /api/v1/auth/login`. Nothing but the \
 login, `/health` and static files is answered without. (On the page `/docs`, what you try out is asked in your own \
 name.) Each operation says the verb its caller must have on at least \
-one camera, and on the camera it is about (`x-required-verb`), and the least role (`x-required-role`). A camera on \
+one camera, and on the camera it is about (`x-required-verb`; of several any one), and the least role \
+(`x-required-role`). A camera on \
 which the caller has no verb at all does not exist for them: 404.
 
 People belong to one city, and ask about it. A superadmin names the city of a request in the header `X-City-ID`.
@@ -46,9 +47,15 @@ TAGS = {
     "auth": "Logging in and out, passwords, the second factor, sessions.",
     "cameras": "The cameras of a city and what each is doing.",
     "cities": "The tenants.",
+    "continuity": "Proof of what was recorded of a period, and why the rest was not.",
+    "exports": "Recordings made into files to take away: films, and sealed packages with proof.",
     "groups": "Camera groups, which rights are given on.",
+    "holds": "What authorities have asked to be kept, until a deadline.",
+    "incidents": "Periods of several cameras that belong together and are kept.",
     "openapi": "This document.",
+    "preservations": "Periods that are never purged.",
     "recordings": "What was recorded.",
+    "replay": "Recorded video for players: playlists, files, small pictures.",
     "streams": "Live video: viewing sessions and what players fetch.",
     "system": "How the box is doing.",
     "tokens": "API tokens.",

@@ -10,7 +10,7 @@ from typing import Literal
 from aiohttp import web
 
 from vmsd.api.bodies import Query
-from vmsd.model.person import Role, Verb
+from vmsd.model.person import Needed, Role
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Rate = Literal["read", "write", "heavy", "login", "media"]
@@ -34,22 +34,25 @@ class Tenant(Enum):
 class Route:
     """One line of the table.
 
-    `verb` is what the caller must be able to do with some camera at least, and with the one in the path; `role` the
-    least role. `media` routes also take a viewing token, in `?token=` or as the bearer. `query` is all that may
-    stand in the query string; None leaves it alone, for pages and for players that add what they like. `leaving`
-    routes stay open to people whose city is suspended, `unready` ones to those who must choose a password first.
-    `fresh` ones want a session whose owner gave the password a short while ago. A `live` route is asked many times
-    a second: between two checks of a viewing session the door lets it through without a look at the store. One that
-    `creates` may be sent twice under one idempotency key. `cost` names the rate class where the method does not.
+    `verb` is what the caller must be able to do with some camera at least, and with the one in the path; of several
+    any one will do. `role` is the least role. `media` routes also take a viewing token, in `?token=` or as the
+    bearer. A `download` is fetched by the browser itself, without our headers: like a page it is about the city the
+    session shows. `query` is all that may stand in the query string; None leaves it alone, for pages and for
+    players that add what they like. `leaving` routes stay open to people whose city is suspended, `unready` ones to
+    those who must choose a password first. `fresh` ones want a session whose owner gave the password a short while
+    ago. A `live` route is asked many times a second: between two checks of a viewing session the door lets it
+    through without a look at the store. One that `creates` may be sent twice under one idempotency key. `cost`
+    names the rate class where the method does not.
     """
 
     method: str
     path: str
     handler: Handler
     tenant: Tenant
-    verb: Verb | None = None
+    verb: Needed = None
     role: Role = Role.USER
     media: bool = False
+    download: bool = False
     live: bool = False
     page: bool = False
     query: type[Query] | None = Query

@@ -128,7 +128,7 @@ def _headers(error: errors.VmsdError | None) -> dict[str, str]:
 
 def _for_people(request: web.Request) -> bool:
     """True for a browser that asked for a page."""
-    programs = ("/api/", "/hls/", "/ws/", "/metrics", "/health")
+    programs = ("/api/", "/hls/", "/replay/stream_", "/ws/", "/metrics", "/health")
     asked_for_a_page = "text/html" in request.headers.get("Accept", "")
     return (
         asked_for_a_page

@@ -8,15 +8,25 @@ from vmsd.api import (
     camera_import,
     cameras,
     cities,
+    continuity,
     docs,
+    exports,
     groups,
+    holds,
+    incidents,
+    integrity,
+    keeping,
     live,
+    maintenance,
     metrics,
+    notices,
     overview,
     recordings,
+    replay,
     stills,
     stream_events,
     streams,
+    timeline,
     tokens,
     users,
 )
@@ -27,12 +37,19 @@ from vmsd.pages.pages import PAGES
 
 PUBLIC, PERSON, CITY, CITIES, SITE_WIDE = Tenant.PUBLIC, Tenant.PERSON, Tenant.CITY, Tenant.CITIES, Tenant.SITE
 VIEW, REPLAY, MANAGE, CONFIGURE = Verb.VIEW, Verb.REPLAY, Verb.MANAGE, Verb.CONFIGURE
+EXPORT, PRESERVE = Verb.EXPORT, Verb.PRESERVE
+VIEW_OR_REPLAY = (Verb.VIEW, Verb.REPLAY)
 GESTOR = Role.GESTOR
 API = "/api/v1"
 CAMERA = f"{API}/cameras/{{camera_id}}"
 STREAM = f"{API}/streams/{{session_id}}"
 HLS = "/hls/stream_{camera_id:[^/_]+}{main:(?:_main)?}/{file}"
+REPLAYED = "/replay/stream_{camera_id}"
 SWITCH = f"{CAMERA}/recording"
+RECORDING = f"{API}/recordings/{{recording_id}}"
+INCIDENT = f"{API}/incidents/{{incident_id}}"
+HOLD = f"{API}/holds/{{hold_id}}"
+EXPORTED = f"{API}/exports/{{export_id}}"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/health", overview.health, PUBLIC),
@@ -52,7 +69,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/cities/{{city_id}}", cities.get_city, PERSON),
     Route("PATCH", f"{API}/cities/{{city_id}}", cities.change_city, SITE_WIDE, MANAGE, fresh=True),
     Route("DELETE", f"{API}/cities/{{city_id}}", cities.remove_city, SITE_WIDE, MANAGE, fresh=True),
-    Route("GET", f"{API}/cameras", cameras.list_cameras, CITY, VIEW, query=Page),
+    Route("GET", f"{API}/cameras", cameras.list_cameras, CITY, VIEW_OR_REPLAY, query=Page),
     Route("POST", f"{API}/cameras", cameras.add_camera, CITY, CONFIGURE, creates=True),
     Route("POST", f"{API}/cameras/probe", cameras.probe, CITY, CONFIGURE, cost="heavy"),
     Route(
@@ -65,11 +82,13 @@ ROUTES: tuple[Route, ...] = (
         creates=True,
         cost="heavy",
     ),
-    Route("GET", CAMERA, cameras.get_camera, CITY, VIEW),
+    Route("GET", CAMERA, cameras.get_camera, CITY, VIEW_OR_REPLAY),
     Route("PATCH", CAMERA, cameras.change_camera, CITY, CONFIGURE),
     Route("DELETE", CAMERA, cameras.remove_camera, CITY, CONFIGURE),
     Route("GET", f"{CAMERA}/status", cameras.status, CITY, VIEW),
     Route("GET", f"{CAMERA}/states", cameras.history, CITY, VIEW, query=Period),
+    Route("GET", f"{CAMERA}/timeline", timeline.timeline, CITY, REPLAY, query=timeline.MonthAtMost),
+    Route("GET", f"{CAMERA}/calendar", timeline.calendar, CITY, REPLAY, query=timeline.Month),
     Route("GET", SWITCH, cameras.get_recording, CITY, VIEW),
     Route("PUT", SWITCH, cameras.start_recording, CITY, MANAGE),
     Route("DELETE", SWITCH, cameras.stop_recording, CITY, MANAGE),
@@ -82,8 +101,59 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{STREAM}/metrics", streams.metrics, CITY, VIEW),
     Route("GET", f"{STREAM}/events", stream_events.stream_events, CITY, VIEW, media=True, query=stream_events.Token),
     Route("GET", HLS, live.hls, CITY, VIEW, media=True, live=True, query=None),
+    Route("GET", f"{CAMERA}/thumbnails", replay.thumbnails, CITY, REPLAY, media=True, query=replay.Thumbnails),
+    Route("GET", f"{REPLAYED}/index.m3u8", replay.playlist, CITY, REPLAY, media=True, query=replay.Replay),
+    Route(
+        "GET",
+        f"{REPLAYED}/{{recording_id}}.video.mp4",
+        replay.silent_recording,
+        CITY,
+        REPLAY,
+        media=True,
+        query=replay.Token,
+    ),
+    Route("GET", f"{REPLAYED}/{{recording_id}}.mp4", replay.recording, CITY, REPLAY, media=True, query=replay.Token),
+    Route("GET", f"{REPLAYED}/{{recording_id}}.jpg", replay.sheet, CITY, REPLAY, media=True, query=replay.Token),
     Route("GET", f"{API}/recordings", recordings.list_recordings, CITY, REPLAY, query=recordings.Search),
-    Route("GET", f"{API}/recordings/{{recording_id}}", recordings.get_recording, CITY, REPLAY),
+    Route(
+        "GET",
+        f"{API}/recordings/expiring",
+        recordings.list_expiring_recordings,
+        CITY,
+        REPLAY,
+        query=recordings.ExpiringSearch,
+    ),
+    Route("GET", RECORDING, recordings.get_recording, CITY, REPLAY),
+    Route("GET", f"{RECORDING}/download", recordings.download, CITY, EXPORT, download=True, cost="heavy"),
+    Route("PUT", f"{RECORDING}/preserve", recordings.preserve_recording, CITY, PRESERVE),
+    Route("DELETE", f"{RECORDING}/preserve", recordings.let_go, CITY, PRESERVE),
+    Route("GET", f"{API}/preservations", keeping.list_preservations, CITY, REPLAY, query=keeping.Preservations),
+    Route("POST", f"{API}/preservations", keeping.add_preservation, CITY, PRESERVE, creates=True),
+    Route("GET", f"{API}/preservations/cost", keeping.cost, CITY, REPLAY, query=keeping.CostQuery),
+    Route("GET", f"{API}/preservations/{{preservation_id}}", keeping.get_preservation, CITY, REPLAY),
+    Route("DELETE", f"{API}/preservations/{{preservation_id}}", keeping.release, CITY, PRESERVE),
+    Route("GET", f"{API}/incidents", incidents.list_incidents, CITY, REPLAY, query=incidents.Incidents),
+    Route("POST", f"{API}/incidents", incidents.add_incident, CITY, PRESERVE, creates=True),
+    Route("GET", INCIDENT, incidents.get_incident, CITY, REPLAY),
+    Route("PATCH", INCIDENT, incidents.change_incident, CITY, PRESERVE),
+    Route("POST", f"{INCIDENT}/periods", incidents.extend, CITY, PRESERVE, creates=True),
+    Route("DELETE", INCIDENT, incidents.close_incident, CITY, PRESERVE),
+    Route("GET", f"{API}/holds", holds.list_holds, CITY, REPLAY, query=holds.Holds),
+    Route("POST", f"{API}/holds", holds.add_hold, CITY, PRESERVE, creates=True),
+    Route("GET", HOLD, holds.get_hold, CITY, REPLAY),
+    Route("PATCH", HOLD, holds.change_hold, CITY, PRESERVE),
+    Route("POST", f"{HOLD}/periods", holds.extend, CITY, PRESERVE, creates=True),
+    Route("POST", f"{HOLD}/confirm", holds.confirm, CITY, PRESERVE),
+    Route("DELETE", HOLD, holds.end_hold, CITY, PRESERVE),
+    Route("GET", f"{API}/notices", notices.list_notices, CITY, VIEW_OR_REPLAY),
+    Route("GET", f"{API}/continuity", continuity.certify, CITY, EXPORT, query=continuity.Certified, cost="heavy"),
+    Route("GET", f"{API}/exports", exports.list_exports, CITY, EXPORT, query=Page),
+    Route("POST", f"{API}/exports", exports.add_export, CITY, EXPORT, fresh=True, creates=True, cost="heavy"),
+    Route("GET", EXPORTED, exports.get_export, CITY, EXPORT),
+    Route("DELETE", EXPORTED, exports.remove_export, CITY, EXPORT),
+    Route("POST", f"{EXPORTED}/retry", exports.retry_export, CITY, EXPORT, fresh=True, cost="heavy"),
+    Route("GET", f"{EXPORTED}/download", exports.download, CITY, EXPORT, fresh=True, download=True),
+    Route("POST", f"{EXPORTED}/deliveries", exports.deliver, CITY, EXPORT, creates=True),
     Route("GET", f"{API}/audit", audit.list_entries, CITIES, MANAGE, GESTOR, query=audit.FilterPage),
     Route("GET", f"{API}/audit.csv", audit.export_csv, CITIES, MANAGE, GESTOR, query=audit.Filter, cost="heavy"),
     Route("GET", f"{API}/audit/verify", audit.verify, SITE_WIDE, cost="heavy"),
@@ -97,9 +167,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/tokens/{{token_id}}", tokens.get_token, PERSON),
     Route("POST", f"{API}/tokens/{{token_id}}/rotate", tokens.rotate_token, PERSON, fresh=True),
     Route("DELETE", f"{API}/tokens/{{token_id}}", tokens.revoke_token, PERSON, fresh=True),
-    Route("GET", f"{API}/groups", groups.list_groups, CITY, VIEW, query=Page),
+    Route("GET", f"{API}/groups", groups.list_groups, CITY, VIEW_OR_REPLAY, query=Page),
     Route("POST", f"{API}/groups", groups.add_group, CITY, MANAGE, GESTOR, creates=True),
-    Route("GET", f"{API}/groups/{{group_id}}", groups.get_group, CITY, VIEW),
+    Route("GET", f"{API}/groups/{{group_id}}", groups.get_group, CITY, VIEW_OR_REPLAY),
     Route("PATCH", f"{API}/groups/{{group_id}}", groups.change_group, CITY, MANAGE, GESTOR),
     Route("DELETE", f"{API}/groups/{{group_id}}", groups.remove_group, CITY, MANAGE, GESTOR),
     Route("GET", f"{API}/openapi.json", docs.openapi, PERSON),
@@ -110,6 +180,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/system", overview.system, PERSON),
     Route("POST", f"{API}/system/clock/confirm", overview.confirm_clock, SITE_WIDE, MANAGE, fresh=True),
     Route("POST", f"{API}/system/volume/adopt", overview.adopt_volume, SITE_WIDE, MANAGE, fresh=True),
+    Route("GET", f"{API}/system/integrity", integrity.get_integrity, SITE_WIDE, MANAGE),
+    Route("POST", f"{API}/system/integrity", integrity.check_integrity, SITE_WIDE, MANAGE, cost="heavy"),
+    Route("GET", f"{API}/system/maintenance", maintenance.get_maintenance, SITE_WIDE, MANAGE),
+    Route("POST", f"{API}/system/maintenance", maintenance.begin_maintenance, SITE_WIDE, MANAGE, fresh=True),
+    Route("DELETE", f"{API}/system/maintenance", maintenance.end_maintenance, SITE_WIDE, MANAGE, fresh=True),
     *(
         Route(
             "GET",

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from vmsd.services.accounts import Accounts
     from vmsd.services.audit import AuditLog
     from vmsd.services.cities import CityList
+    from vmsd.services.continuity import Continuity
+    from vmsd.services.download_audit import DownloadAudit
+    from vmsd.services.integrity import Integrity
     from vmsd.services.interventions import Interventions
     from vmsd.services.live_states import LiveStates
+    from vmsd.services.maintenance import Maintenance
     from vmsd.services.metrics import Metrics
     from vmsd.services.open_city import OpenCity
     from vmsd.services.overview import Overview
@@ -50,8 +54,12 @@ class Site:
     overview: Overview
     metrics: Metrics
     interventions: Interventions
+    integrity: Integrity
+    maintenance: Maintenance
+    continuity: Continuity
     audit: AuditLog
     viewings: ViewingAudit
+    downloads: DownloadAudit
     hls: HlsProxy
     renderer: Renderer
     kept_answers: KeptAnswers

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+NO_REPLACE = 1
+"""RENAME_NOREPLACE of <linux/fs.h>."""
 NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
@@ -22,6 +25,14 @@ class Folder:
 
     city: str
     camera: str
+
+
+class FileFacts(NamedTuple):
+    """One file as it is now."""
+
+    name: str
+    bytes: int
+    changed_ns: int
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,16 @@ class Tree:
         try:
             with self._handle(folder) as handle, os.scandir(handle) as entries:
                 return [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        except OSError as error:
+            if error.errno in NO_FOLDER:
+                return []
+            raise
+
+    def files(self, folder: Folder) -> list[FileFacts]:
+        """The regular files in the folder; none when there is no such folder."""
+        try:
+            with self._handle(folder) as handle, os.scandir(handle) as entries:
+                return [facts for entry in entries if (facts := _facts(entry))]
         except OSError as error:
             if error.errno in NO_FOLDER:
                 return []
@@ -102,6 +123,34 @@ class Tree:
             raise
         return gone
 
+    def rename(self, folder: Folder, name: str, new_name: str) -> None:
+        """Give a file another name and make that durable; never in the place of another file.
+
+        `FileExistsError` when the new name is taken, `FileNotFoundError` when there is no such file.
+        """
+        with self._handle(folder) as handle:
+            _rename(handle, name, handle, new_name)
+            os.fsync(handle)
+
+    def set_aside(self, folder: Folder, name: str, place: str) -> str:
+        """Move a file to the same folder under `place`, in the volume's root, durably; the name it has there.
+
+        `FileNotFoundError` when there is no such file.
+        """
+        with self._handle(folder) as handle, _made(self.root, place, folder.city, folder.camera) as target:
+            new_name, number = name, 0
+            while True:
+                try:
+                    _rename(handle, name, target, new_name)
+                except FileExistsError:
+                    number += 1
+                    new_name = f"{name}.{number}"
+                else:
+                    break
+            os.fsync(target)
+            os.fsync(handle)
+        return new_name
+
     def remove_if_empty(self, folder: Folder) -> bool:
         """True once the folder is not there any more."""
         try:
@@ -139,6 +188,31 @@ def _open(path: Path) -> Iterator[int]:
         os.close(handle)
 
 
+@contextmanager
+def _made(root: Path, *names: str) -> Iterator[int]:
+    """A folder below another, made as needed, each of them durably."""
+    handle = os.open(root, FOLDER)
+    try:
+        for name in names:
+            with suppress(FileExistsError):
+                os.mkdir(name, 0o750, dir_fd=handle)
+                os.fsync(handle)
+            parent, handle = handle, os.open(name, FOLDER, dir_fd=handle)
+            os.close(parent)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _facts(entry: os.DirEntry[str]) -> FileFacts | None:
+    """None for what is no file, or has just gone."""
+    try:
+        facts = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return FileFacts(entry.name, facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else None
+
+
 def _unlink(name: str, handle: int) -> bool:
     """False when the file is still there: whoever asked tries again later."""
     try:
@@ -146,6 +220,27 @@ def _unlink(name: str, handle: int) -> bool:
     except FileNotFoundError:
         return True
     except OSError:
+        return False
+    return True
+
+
+def _rename(handle: int, name: str, new_handle: int, new_name: str) -> None:
+    """renameat2(2), which alone does not replace what is there; some file systems have only the older call."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.renameat2(handle, os.fsencode(name), new_handle, os.fsencode(new_name), NO_REPLACE) == 0:
+        return
+    number = ctypes.get_errno()
+    if number not in (errno.EINVAL, errno.ENOSYS):
+        raise OSError(number, os.strerror(number), new_name)
+    if _is_there(new_name, new_handle):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_name)
+    os.rename(name, new_name, src_dir_fd=handle, dst_dir_fd=new_handle)
+
+
+def _is_there(name: str, handle: int) -> bool:
+    try:
+        os.lstat(name, dir_fd=handle)
+    except FileNotFoundError:
         return False
     return True
 

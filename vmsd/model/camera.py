@@ -63,6 +63,8 @@ class Camera:
     group: str
     created_ms: int
     changed_ms: int
+    priority: int = 2
+    """1 is the first to stop recording when there is no room left, 3 the last."""
 
     @property
     def pushes(self) -> bool:

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
+
+Stretch = tuple[int, int]
+"""From the one to the other, that not included, in ms."""
+
+
+def merged(stretches: Iterable[Stretch]) -> Sequence[Stretch]:
+    """The same time in as few stretches as possible, in order; none touches the next."""
+    found: list[Stretch] = []
+    for start_ms, end_ms in sorted(stretches):
+        if found and start_ms <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end_ms))
+        elif start_ms < end_ms:
+            found.append((start_ms, end_ms))
+    return found
+
+
+def without(stretch: Stretch, gone: Stretch) -> Sequence[Stretch]:
+    """What is left of a stretch, to the left and to the right of what is gone."""
+    left, right = (stretch[0], min(stretch[1], gone[0])), (max(stretch[0], gone[1]), stretch[1])
+    return [part for part in (left, right) if part[0] < part[1]]
 
 
 class Keeping(StrEnum):

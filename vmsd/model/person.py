@@ -36,11 +36,20 @@ class Verb(StrEnum):
     CONFIGURE = "configure"
 
 
+Needed = Verb | tuple[Verb, ...] | None
+"""What must be allowed: this verb, any one of these, or nothing in particular."""
 ALL_VERBS = frozenset(Verb)
 GUARD_VERBS = frozenset({Verb.VIEW, Verb.REPLAY})
 """What somebody may do with cameras of whom nothing else was said."""
 EVERY_CAMERA = "*"
 """Where a group is named: all cameras of the city, those without a group too."""
+
+
+def allows(held: Collection[Verb], needed: Needed) -> bool:
+    """Whether who holds these verbs has what is needed."""
+    if needed is None:
+        return True
+    return needed in held if isinstance(needed, Verb) else not frozenset(needed).isdisjoint(held)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, IntFlag, StrEnum
+from functools import lru_cache
 
 Digest = bytes
 """SHA-256 of a whole file."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FILE_NAME = re.compile(r"([1-9]\d{3}-\d\d-\d\d)_([01]\d|2[0-3])-([0-5]\d)-([0-5]\d)-(\d{6})\.mp4", re.ASCII)
 
 
 class SegmentState(IntEnum):
@@ -80,9 +83,19 @@ def segment_file_name(start_us: int) -> str:
 
 def segment_start_us(file_name: str) -> int | None:
     """The inverse of `segment_file_name`; None for any other file."""
+    match = _FILE_NAME.fullmatch(file_name)
+    day_us = _day_us(match[1]) if match else None
+    if match is None or day_us is None:
+        return None
+    hour, minute, second, us = map(int, match.groups()[1:])
+    return day_us + (3600 * hour + 60 * minute + second) * 1_000_000 + us
+
+
+@lru_cache(maxsize=1024)
+def _day_us(text: str) -> int | None:
+    """When a day begins: a volume has many files of each."""
     try:
-        at = datetime.strptime(file_name, "%Y-%m-%d_%H-%M-%S-%f.mp4").replace(tzinfo=UTC)
+        day = datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
         return None
-    start_us = (at - EPOCH) // timedelta(microseconds=1)
-    return start_us if segment_file_name(start_us) == file_name else None
+    return (day - EPOCH) // timedelta(microseconds=1)

@@ -77,3 +77,18 @@ class Timeline:
     gaps: Sequence[Gap]
     events: Sequence[TimelineEvent]
     coverage: float
+
+
+@dataclass(frozen=True)
+class CalendarDay:
+    """A day of the site's zone, `[start_ms, end_ms)`: 23, 24 or 25 hours; `date` as in ISO 8601.
+
+    `coverage` is the share of the part of it in which the camera could have recorded, `recorded_ms` of it.
+    """
+
+    date: str
+    start_ms: int
+    end_ms: int
+    recorded_ms: int
+    coverage: float
+    preserved: bool

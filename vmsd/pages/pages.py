@@ -40,6 +40,10 @@ async def camera(request: web.Request) -> web.StreamResponse:
     return request.app[RENDERER].render(request, "camera.html", camera_id=_camera_id(request))
 
 
+async def replay(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "replay.html")
+
+
 async def health_board(request: web.Request) -> web.StreamResponse:
     return request.app[RENDERER].render(request, "health_board.html")
 
@@ -70,6 +74,18 @@ async def admin_cities(request: web.Request) -> web.StreamResponse:
 
 async def audit(request: web.Request) -> web.StreamResponse:
     return request.app[RENDERER].render(request, "audit.html")
+
+
+async def evidence_exports(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "evidence_exports.html")
+
+
+async def evidence_kept(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "evidence_kept.html")
+
+
+async def evidence_proofs(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "evidence_proofs.html")
 
 
 async def static_file(request: web.Request) -> web.StreamResponse:
@@ -114,7 +130,11 @@ PAGES = table(
     PageRoute("/camera/{id}/edit", camera_edit, verb=Verb.CONFIGURE),
     PageRoute("/cameras", cameras),
     PageRoute("/cameras/new", camera_new, verb=Verb.CONFIGURE),
+    PageRoute("/replay", replay, verb=Verb.REPLAY),
     PageRoute("/health-board", health_board),
+    PageRoute("/evidence", evidence_exports, verb=Verb.REPLAY),
+    PageRoute("/evidence/kept", evidence_kept, verb=Verb.REPLAY),
+    PageRoute("/evidence/proofs", evidence_proofs, verb=Verb.REPLAY),
     PageRoute("/account", account, "person", unready=True),
     PageRoute("/admin", admin_users, role=Role.GESTOR),
     PageRoute("/admin/groups", admin_groups, role=Role.GESTOR),

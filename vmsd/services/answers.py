@@ -74,7 +74,7 @@ class NoticeAnswer(TypedDict):
     """Something everybody must see until it is put right."""
 
     code: Annotated[str, Field(examples=["breaker_open"])]
-    level: Literal["error", "warning"]
+    level: Annotated[Literal["error", "warning", "info"], Field(description="`info` wants nothing put right.")]
     since: Time | None
     facts: dict[str, Any]
 
@@ -139,6 +139,17 @@ class DatabaseAnswer(TypedDict):
     ok: Yes
 
 
+class PowerLossAnswer(TypedDict):
+    """From the last sign of life before the power went to the first recording after it was back."""
+
+    start: Time
+    end: Time
+    lost: Annotated[Seconds, Field(description="Of the camera that lost most of what it had sent before.")]
+    cameras: Annotated[int, Field(ge=0, description="Those that were being recorded.")]
+    torn: Annotated[int, Field(ge=0, description="Recordings that end within a fragment; what is before it is whole.")]
+    integrity: Literal["ok", "files_missing", "database_restored"]
+
+
 class SystemAnswer(TypedDict):
     version: str
     uptime: Seconds
@@ -149,4 +160,5 @@ class SystemAnswer(TypedDict):
     tasks: list[PulseAnswer]
     database: DatabaseAnswer
     hls: Annotated[dict[str, Count], Field(description="Of the live cache; empty for all but superadmins.")]
+    last_power_loss: PowerLossAnswer | None
     notices: list[NoticeAnswer]

@@ -21,6 +21,7 @@ NAMED = (
     "tunnel_target",
     "location",
     "audio",
+    "priority",
 )
 """Fields whose change is told by their name alone: addresses may hold passwords. The rest has actions of its own."""
 

@@ -13,7 +13,7 @@ from vmsd.clock import Clock
 from vmsd.errors import FieldProblem, Invalid, NotAllowed, NotFound
 from vmsd.model.audit import Entry, Who
 from vmsd.model.camera import Camera, Location, Protocol, Secret
-from vmsd.model.person import ALL_RIGHTS, ALL_VERBS, EVERY_CAMERA, Rights, Verb
+from vmsd.model.person import ALL_RIGHTS, ALL_VERBS, EVERY_CAMERA, Needed, Rights, Verb, allows
 from vmsd.services import camera_audit
 from vmsd.services.audit import AuditLog
 from vmsd.services.desired import DesiredState
@@ -23,6 +23,7 @@ from vmsd.services.sources import SourceRules
 from vmsd.store.cameras import Cameras
 from vmsd.store.groups import Groups
 from vmsd.store.scope import CityTransaction, Scope
+from vmsd.store.switches import Switches
 
 log = structlog.get_logger()
 
@@ -56,6 +57,7 @@ class CameraFields:
     location: Location | None = None
     audio: bool = False
     group: str = ""
+    priority: int = 2
 
 
 class CityCameras:
@@ -79,6 +81,7 @@ class CityCameras:
         self._store = store
         self._scope = scope
         self._groups = Groups(scope)
+        self._switches = Switches(scope)
         self._rules = rules
         self._desired = desired
         self._audit = audit
@@ -87,22 +90,28 @@ class CityCameras:
         self._by = by
 
     async def list(
-        self, *, after: str | None = None, limit: int = 10_000, verbs: frozenset[Verb] = ALL_VERBS
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 10_000,
+        verbs: frozenset[Verb] = ALL_VERBS,
+        removed_too: bool = False,
     ) -> Sequence[Camera]:
         """In the order they were added, those with which the caller may do one of `verbs`.
 
         `after` is the public id the last page ended with.
         """
         number = 0 if after is None else (await self._store.get(after, removed_too=True)).id
-        return await self._store.list(after=number, limit=limit, groups=self._rights.groups_with(verbs))
+        groups = self._rights.groups_with(verbs)
+        return await self._store.list(after=number, limit=limit, groups=groups, removed_too=removed_too)
 
-    async def get(self, public_id: str, verb: Verb | None = None, *, removed_too: bool = False) -> Camera:
+    async def get(self, public_id: str, verb: Needed = None, *, removed_too: bool = False) -> Camera:
         """Raises `NotAllowed` for a camera the caller knows of and with which they may not do `verb`."""
         camera = await self._store.get(public_id, removed_too=removed_too)
         held = self._rights.on(camera.group_id)
         if not held:
             raise NotFound("there is no such camera")
-        if verb is not None and verb not in held:
+        if not allows(held, verb):
             raise NotAllowed("your account may not do this with this camera")
         return camera
 
@@ -115,6 +124,7 @@ class CityCameras:
         camera = await self.draft(fields)
         async with self._scope.write() as transaction:
             camera = await self._store.add(transaction, await self._grouped(transaction, camera))
+            await self._note_switch(transaction, camera)
             await self._tell(transaction, camera_audit.added(camera, self._by))
         self._desired.changed()
         log.info("camera.added", camera_id=camera.public_id, protocol=camera.protocol)
@@ -152,6 +162,7 @@ class CityCameras:
             group=group,
             created_ms=now_ms,
             changed_ms=now_ms,
+            priority=fields.priority,
         )
 
     async def change(self, camera: Camera, fields: CameraFields) -> Camera:
@@ -161,6 +172,8 @@ class CityCameras:
         """
         if fields.retention_days != camera.retention_days and Verb.MANAGE not in self.held(camera):
             raise NotAllowed("your account may not say how long this camera's recordings are kept")
+        if fields.priority != camera.priority and Verb.MANAGE not in self.held(camera):
+            raise NotAllowed("your account may not say which camera stops recording first")
         drafted = await self.draft(fields, kept=camera)
         toggled = drafted.recording_enabled != camera.recording_enabled
         changed = replace(
@@ -175,6 +188,9 @@ class CityCameras:
         async with self._scope.write() as transaction:
             changed = await self._grouped(transaction, changed)
             await self._store.change(transaction, changed, camera.changed_ms)
+            await self._store.note_fewer(transaction, camera, changed, self._clock.wall_ms())
+            if toggled:
+                await self._note_switch(transaction, changed)
             await self._tell(transaction, *camera_audit.changed(camera, changed, self._by))
         self._note_change(changed)
         return changed
@@ -182,14 +198,21 @@ class CityCameras:
     async def set_recording(self, camera: Camera, *, enabled: bool) -> Camera:
         """The switch alone, whatever else of the camera is being changed at the same time."""
         async with self._scope.write() as transaction:
-            switched = await self._store.set_recording(transaction, camera, self._clock.wall_ms(), enabled=enabled)
+            now_ms = self._clock.wall_ms()
+            switched = await self._store.set_recording(transaction, camera, now_ms, enabled=enabled)
             if switched:
-                now = replace(camera, recording_enabled=enabled)
+                now = replace(camera, recording_enabled=enabled, recording_since_ms=now_ms)
+                await self._note_switch(transaction, now)
                 await self._tell(transaction, camera_audit.switched(now, self._by))
         changed = await self._store.get(camera.public_id)
         if switched:
             self._note_change(changed)
         return changed
+
+    async def _note_switch(self, transaction: CityTransaction, camera: Camera) -> None:
+        """So that a timeline can tell what nobody wanted recorded from what was lost."""
+        at_ms, enabled = camera.recording_since_ms, camera.recording_enabled
+        await self._switches.add(transaction, camera.id, at_ms, enabled=enabled)
 
     def _note_change(self, camera: Camera) -> None:
         self._desired.changed()

@@ -50,6 +50,8 @@ class CityList:
         changed, now_ms = replace(city, name=name, status=status, plan=plan), self._clock.wall_ms()
         async with self._database.write() as transaction:
             changed = await self._store.change(transaction, changed, now_ms)
+            if changed.retention_days < city.retention_days:
+                await self._store.note_fewer(transaction, city, now_ms)
             for entry in _changes(city, changed, by):
                 await self._audit.append(transaction, entry, now_ms)
         log.info("city.changed", city_id=city.public_id, status=changed.status, plan=changed.plan)

@@ -46,6 +46,14 @@ class ClockTrust:
     wall_ms: int
 
 
+def offset_ms(clock: Clock) -> int:
+    """How far the wall clock is from the monotonic one: it changes when one of them is set, and by slow drift.
+
+    The monotonic clock is the machine's: within one boot the offsets of different processes can be compared.
+    """
+    return clock.wall_ms() - round(clock.monotonic() * SECOND_MS)
+
+
 def judge_start(wall_ms: int, last_known_ms: int | None, *, synchronised: bool | None, doubted: bool) -> Doubt | None:
     """What speaks against the clock at the start of the daemon, when there is nothing to compare it with.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from contextlib import suppress
 from enum import StrEnum
@@ -13,6 +14,7 @@ from vmsd.clock import Clock
 from vmsd.errors import VmsdError
 from vmsd.model.audit import Action, Entry, Fact
 from vmsd.services.audit import AuditLog
+from vmsd.store.boundaries import Boundaries
 from vmsd.store.database import Database
 from vmsd.store.meta import Meta
 
@@ -20,6 +22,8 @@ log = structlog.get_logger()
 
 RUNNING = "running_since_boot"
 """The boot in which a daemon that has not stopped yet was started; empty after a stop."""
+UNEXPLAINED = "unexplained_stop"
+"""An end without a word whose cost nobody has measured yet, as JSON; empty when there is none."""
 UNKNOWN = "unknown"
 """For a boot the kernel would not name."""
 STOP_S = 3.0
@@ -47,9 +51,15 @@ class Lifetime:
         boot_id: str,
         version: str,
         last_row_ms: int | None,
+        last_known_ms: int | None = None,
     ) -> None:
-        """`last_row_ms` is when something was written down last before this program began to."""
+        """`last_row_ms` is when something was written down last before this program began to.
+
+        `last_known_ms` is the newest time a daemon before this one has trusted.
+        """
         self._meta = Meta(database)
+        self._boundaries = Boundaries(database)
+        self._last_known_ms = last_known_ms
         self._audit = audit
         self._clock = clock
         self._boot_id = boot_id or UNKNOWN
@@ -63,11 +73,21 @@ class Lifetime:
         if self._last_row_ms is not None:
             silent_s = round((self._clock.wall_ms() - self._last_row_ms) / 1000)
         facts: dict[str, Fact] = {"version": self._version, "silent_s": silent_s}
+        remembered = {RUNNING: self._boot_id}
         try:
-            facts["last_stop"] = await self._last_stop()
+            stop = facts["last_stop"] = await self._last_stop()
+            if stop in (LastStop.CRASH, LastStop.POWER_LOSS):
+                remembered[UNEXPLAINED] = json.dumps(await self._unexplained(stop))
         except (VmsdError, sqlite3.Error) as error:
             log.warning("audit.not_read", error=str(error))
-        await self._audit.note(Entry(Action.DAEMON_STARTED, facts=facts), {RUNNING: self._boot_id})
+        await self._audit.note(Entry(Action.DAEMON_STARTED, facts=facts), remembered)
+
+    async def _unexplained(self, stop: LastStop) -> dict[str, Fact]:
+        """With the last sign of life: the newest time that was trusted, or that a recording reached."""
+        now_ms = self._clock.wall_ms()
+        ends = [min(one.ended_ms, now_ms) for one in await self._boundaries.around(now_ms) if one.ended_ms is not None]
+        signs = [*ends, *([] if self._last_known_ms is None else [self._last_known_ms])]
+        return {"stop": stop, "last_sign_ms": max(signs, default=None), "began_ms": now_ms}
 
     async def _last_stop(self) -> LastStop:
         running = await self._meta.find(RUNNING)

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from vmsd.model.city import City
 from vmsd.model.person import Rights
 from vmsd.services.cameras import CityCameras
+from vmsd.services.expiry import CityExpiry
+from vmsd.services.exports import CityExports
 from vmsd.services.groups import CityGroups
+from vmsd.services.holds import CityHolds
+from vmsd.services.incidents import CityIncidents
+from vmsd.services.keeping import CityKeeping
+from vmsd.services.keeping_files import KeptFiles
+from vmsd.services.notices import CityNotices
 from vmsd.services.promise import Storage
 from vmsd.services.recordings import CityRecordings
+from vmsd.services.replay import CityReplay
+from vmsd.services.timeline import CityTimeline
 from vmsd.store.states import States
 
 
@@ -22,5 +31,14 @@ class OpenCity:
     cameras: CityCameras
     groups: CityGroups
     recordings: CityRecordings
+    replay: CityReplay
     storage: Storage
     states: States
+    timeline: CityTimeline
+    keeping: CityKeeping
+    kept_files: KeptFiles
+    incidents: CityIncidents
+    holds: CityHolds
+    exports: CityExports
+    expiry: CityExpiry
+    notices: CityNotices

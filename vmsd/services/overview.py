@@ -21,6 +21,7 @@ from vmsd.services.answers import (
     HealthAnswer,
     MediaMtxAnswer,
     NoticeAnswer,
+    PowerLossAnswer,
     PublishAnswer,
     PulseAnswer,
     StateLine,
@@ -32,7 +33,9 @@ from vmsd.services.answers import (
 from vmsd.services.clock_trust import Timekeeper
 from vmsd.services.desired import DesiredState
 from vmsd.services.index import RecordingIndex
+from vmsd.services.integrity import Integrity
 from vmsd.services.live_states import LiveStates, key_of
+from vmsd.services.power_recovery import PowerLoss
 from vmsd.services.storage import DiskWatch
 from vmsd.services.streams import Streams
 
@@ -51,7 +54,7 @@ class Notice:
     """Something everybody must see until it is put right; `code` has its words in the dashboard."""
 
     code: str
-    level: Literal["error", "warning"]
+    level: Literal["error", "warning", "info"]
     since_ms: int | None
     facts: dict[str, Any]
 
@@ -77,6 +80,8 @@ class Sources:
     hls_stats: Callable[[], dict[str, int]]
     database_ok: Callable[[], bool]
     database_bytes: Callable[[], int]
+    last_power_loss: Callable[[], PowerLoss | None]
+    integrity: Integrity
 
 
 class Overview:
@@ -165,7 +170,7 @@ class Overview:
         }
 
     def notices(self) -> list[NoticeAnswer]:
-        found = [*self._disk_notices(), *self._clock_notices(), *self._mediamtx_notices()]
+        found = [*self._disk_notices(), *self._clock_notices(), *self._integrity_notices(), *self._mediamtx_notices()]
         if not self._from.database_ok():
             found.append(Notice("database_error", "error", None, {}))
         return [notice.shown() for notice in found]
@@ -184,6 +189,15 @@ class Overview:
         if trust.trusted or trust.reason == "not_read_yet":
             return []
         return [Notice("clock_untrusted", "error", None, {"reason": trust.reason})]
+
+    def _integrity_notices(self) -> list[Notice]:
+        """Without figures: they are of all cities together."""
+        integrity, found = self._from.integrity, []
+        if integrity.altered:
+            found.append(Notice("recordings_altered", "error", None, {}))
+        if integrity.last is not None and integrity.last.result["stopped"]:
+            found.append(Notice("integrity_stopped", "error", integrity.last.ended_ms, {}))
+        return found
 
     def _mediamtx_notices(self) -> list[Notice]:
         states = self._from.states
@@ -216,7 +230,21 @@ class Overview:
             "tasks": list(self._from.pulses()),
             "database": {"bytes": self._from.database_bytes(), "ok": self._from.database_ok()},
             "hls": self._from.hls_stats(),
+            "last_power_loss": self._last_power_loss(),
             "notices": self.notices(),
+        }
+
+    def _last_power_loss(self) -> PowerLossAnswer | None:
+        loss = self._from.last_power_loss()
+        if loss is None:
+            return None
+        return {
+            "start": rfc3339(loss.start_ms),
+            "end": rfc3339(loss.end_ms),
+            "lost": loss.lost_ms / 1000,
+            "cameras": loss.cameras,
+            "torn": loss.torn,
+            "integrity": loss.integrity,
         }
 
     def _clock(self) -> ClockAnswer:

@@ -17,6 +17,8 @@ from vmsd.services.live_states import CameraKey
 from vmsd.video.fmp4 import Fragment, Header, SyncSample, measure, read_header, scan
 
 THREADS = 4
+RENAMED_MS = 60_000
+"""A name and a box that say different times were the same once: the name was set right since."""
 TAIL_US = 25 * 3600 * 1_000_000
 """A file that has just come is named after now, or a little earlier when a clock was put back."""
 
@@ -53,11 +55,27 @@ class Followed:
         """True of bytes after the last whole fragment: for a file that still runs that is no damage."""
         return self.valid_bytes < self.bytes or self.header is None
 
+    @property
+    def end_ms(self) -> int:
+        """By its name."""
+        return self.start_us // 1000 + self.duration_ms
+
+    @property
+    def renamed(self) -> bool:
+        """True of a file whose name was set right after the clock was: the box inside is left as it was written."""
+        told_ms = self._told_ms
+        return told_ms is not None and abs(told_ms - self.start_us // 1000) > RENAMED_MS
+
     def wall_ms(self, time_ms: int) -> int:
-        """Wall time of a moment in the file: from MediaMTX's own box, else from the file's name."""
+        """Wall time of a moment in the file: from MediaMTX's own box, or from the file's name where that is right."""
+        told_ms = self._told_ms
+        return (self.start_us // 1000 if told_ms is None or self.renamed else told_ms) + time_ms
+
+    @property
+    def _told_ms(self) -> int | None:
+        """Its start, as MediaMTX wrote it into the file."""
         mtxi = self.header.mtxi if self.header else None
-        start_ns = mtxi.ntp_ns if mtxi else self.start_us * 1000
-        return start_ns // 1_000_000 + time_ms
+        return None if mtxi is None else mtxi.ntp_ns // 1_000_000
 
     def segment(self, state: SegmentState, flags: SegmentFlag) -> Segment:
         city_id, camera_id = self.key

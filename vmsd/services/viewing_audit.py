@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple
 
-from vmsd.clock import Clock
-from vmsd.model.audit import Action, Entry, Subject
+from vmsd.clock import Clock, rfc3339
+from vmsd.model.audit import Action, Entry, Fact, Subject
 from vmsd.model.person import Caller
 from vmsd.services.audit import AuditLog
 
@@ -23,6 +23,8 @@ class Viewing(NamedTuple):
     camera: str
     session: str
     action: Action
+    period: tuple[int, int] | None = None
+    """Of recorded video: a player that asks for another period is another viewing."""
 
 
 class ViewingAudit:
@@ -39,20 +41,38 @@ class ViewingAudit:
         self._seen: OrderedDict[Viewing, float] = OrderedDict()
 
     async def seen(
-        self, caller: Caller, city_id: int, camera: str, session: str = "", action: Action = Action.VIEW_LIVE
+        self,
+        caller: Caller,
+        city_id: int,
+        camera: str,
+        session: str = "",
+        action: Action = Action.VIEW_LIVE,
+        period: tuple[int, int] | None = None,
     ) -> None:
-        """`camera` is its public id, `session` that of a viewing session."""
-        viewing = Viewing(caller.person.public_id, caller.address, camera, session, action)
+        """`camera` is its public id, `session` that of a viewing session.
+
+        `period` is what a playlist of recorded video was asked for, in ms; its files, which name none, belong to it.
+        """
+        viewing = Viewing(caller.person.public_id, caller.address, camera, session, action, period)
+        is_new = self._note(viewing)
+        if period is not None:
+            self._note(viewing._replace(period=None))
+        if is_new:
+            self._forget(self._clock.monotonic())
+            await self._begin(viewing, caller, city_id)
+
+    def _note(self, viewing: Viewing) -> bool:
+        """True when it begins now."""
         now_s = self._clock.monotonic()
         last_s = self._seen.get(viewing)
         self._seen[viewing] = now_s
         self._seen.move_to_end(viewing)
-        if last_s is None or now_s - last_s > self._idle_s:
-            self._forget(now_s)
-            await self._begin(viewing, caller, city_id)
+        return last_s is None or now_s - last_s > self._idle_s
 
     async def _begin(self, viewing: Viewing, caller: Caller, city_id: int) -> None:
-        facts = {"session": viewing.session} if viewing.session else {}
+        facts: dict[str, Fact] = {"session": viewing.session} if viewing.session else {}
+        if viewing.period is not None:
+            facts |= dict(zip(("start", "end"), map(rfc3339, viewing.period), strict=True))
         entry = Entry(viewing.action, caller.who, city_id, Subject("camera", viewing.camera), facts=facts)
         written = False
         try:
@@ -60,6 +80,7 @@ class ViewingAudit:
         finally:
             if not written:
                 self._seen.pop(viewing, None)
+                self._seen.pop(viewing._replace(period=None), None)
 
     def _forget(self, now_s: float) -> None:
         """The oldest come first; over the limit one that still watches is written down again."""

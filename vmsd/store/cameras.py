@@ -10,20 +10,21 @@ from typing import Protocol as Interface
 
 from vmsd.errors import BadSetting, Conflict, NotFound
 from vmsd.model.camera import Camera, Location, Secret
+from vmsd.model.city import DAY_MS, PLAN_DAYS
 from vmsd.store.database import Row
 from vmsd.store.scope import CityTransaction, Scope
 from vmsd.store.statements import CitySql
 
 COLUMNS = """city_id, id, public_id, name, protocol, vendor, host, channel, subtype, username,
     secret, tunnel, tunnel_target, recording_enabled, recording_since_ms, retention_days, lat, lon,
-    audio, group_id, created_ms, changed_ms"""
+    audio, group_id, created_ms, changed_ms, priority"""
 SELECT = f"""SELECT {COLUMNS}, (
         SELECT camera_group.name FROM camera_group
         WHERE camera_group.city_id = :city_id AND camera_group.id = camera.group_id
     ) AS group_name FROM camera WHERE camera.city_id = :city_id"""
 
 LIST = CitySql(
-    f"""{SELECT} AND removed_ms IS NULL AND id > :after
+    f"""{SELECT} AND (:removed_too OR removed_ms IS NULL) AND id > :after
     AND (:groups IS NULL OR group_id IN (SELECT value FROM json_each(:groups))) ORDER BY id LIMIT :limit"""
 )
 BY_PUBLIC_ID = CitySql(f"{SELECT} AND public_id = :public_id AND removed_ms IS NULL")
@@ -33,15 +34,20 @@ INSERT = CitySql(
     f"""INSERT INTO camera ({COLUMNS}) VALUES (:city_id, :id, :public_id, :name, :protocol, :vendor, :host, :channel,
     :subtype, :username, :secret, :tunnel, :tunnel_target,
     :recording_enabled, :recording_since_ms, :retention_days, :lat, :lon, :audio, :group_id, :created_ms,
-    :changed_ms)"""
+    :changed_ms, :priority)"""
 )
 UPDATE = CitySql(
     """UPDATE camera SET name = :name, protocol = :protocol, vendor = :vendor, host = :host, channel = :channel,
     subtype = :subtype, username = :username, secret = :secret, tunnel = :tunnel, tunnel_target = :tunnel_target,
     recording_enabled = :recording_enabled, recording_since_ms = :recording_since_ms,
     retention_days = :retention_days, lat = :lat, lon = :lon, audio = :audio, group_id = :group_id,
-    changed_ms = :changed_ms
+    changed_ms = :changed_ms, priority = :priority
     WHERE city_id = :city_id AND id = :id AND removed_ms IS NULL AND changed_ms = :seen_ms"""
+)
+CITY_DAYS = CitySql("SELECT plan, former_days, days_changed_ms FROM city WHERE id = :city_id")
+FORMER = CitySql("SELECT former_days, days_changed_ms FROM camera WHERE city_id = :city_id AND id = :id")
+NOTE_FEWER = CitySql(
+    "UPDATE camera SET former_days = :days, days_changed_ms = :now_ms WHERE city_id = :city_id AND id = :id"
 )
 SET_RECORDING = CitySql(
     """UPDATE camera SET recording_enabled = :enabled, recording_since_ms = :now_ms,
@@ -95,6 +101,7 @@ class CameraRows:
             group=row["group_name"] or "",
             created_ms=row["created_ms"],
             changed_ms=row["changed_ms"],
+            priority=row["priority"],
         )
 
     def params(self, camera: Camera) -> dict[str, object]:
@@ -120,6 +127,7 @@ class CameraRows:
             "group_id": camera.group_id,
             "created_ms": camera.created_ms,
             "changed_ms": camera.changed_ms,
+            "priority": camera.priority,
         }
 
     def _seal(self, camera: Camera) -> bytes:
@@ -151,11 +159,17 @@ class Cameras:
         self._rows = rows
 
     async def list(
-        self, *, after: int = 0, limit: int = 10_000, groups: Collection[int] | None = None
+        self,
+        *,
+        after: int = 0,
+        limit: int = 10_000,
+        groups: Collection[int] | None = None,
+        removed_too: bool = False,
     ) -> Sequence[Camera]:
         """In the order they were added; only those in `groups`, unless that is None."""
         wanted = None if groups is None else json.dumps(sorted(groups))
-        rows = await self._scope.fetch(LIST, after=after, limit=limit, groups=wanted)
+        params = {"after": after, "limit": limit, "groups": wanted, "removed_too": int(removed_too)}
+        rows = await self._scope.fetch(LIST, **params)
         return [self._rows.camera(row) for row in rows]
 
     async def get(self, public_id: str, *, removed_too: bool = False) -> Camera:
@@ -182,6 +196,18 @@ class Cameras:
                 raise NotFound("there is no such camera")
             raise Conflict("somebody else has just changed this camera; look at it again")
 
+    async def note_fewer(self, transaction: CityTransaction, before: Camera, after: Camera, now_ms: int) -> None:
+        """Where the change leaves a camera fewer days: the most it has had, as long as that can matter."""
+        (city,) = await transaction.fetch(CITY_DAYS)
+        (camera,) = await transaction.fetch(FORMER, id=before.id)
+        plan_days, own_days = PLAN_DAYS[city["plan"]], before.retention_days
+        days = min(plan_days, own_days or plan_days)
+        if min(plan_days, after.retention_days or plan_days) >= days:
+            return
+        city_days = _former_days(city, now_ms)
+        most = max(days, _former_days(camera, now_ms), min(city_days, own_days or city_days))
+        await transaction.execute(NOTE_FEWER, id=before.id, days=most, now_ms=now_ms)
+
     async def set_recording(self, transaction: CityTransaction, camera: Camera, now_ms: int, *, enabled: bool) -> bool:
         """False when it was so already."""
         params = {"id": camera.id, "now_ms": now_ms, "enabled": int(enabled)}
@@ -191,3 +217,9 @@ class Cameras:
         """The row stays, without its secret, for as long as recordings of the camera do."""
         if await transaction.execute(REMOVE, id=camera.id, now_ms=now_ms) == 0:
             raise NotFound("there is no such camera")
+
+
+def _former_days(row: Row, now_ms: int) -> int:
+    """0 once nothing can be left of what was kept so long."""
+    days: int = row["former_days"] or 0
+    return days if days and now_ms - row["days_changed_ms"] < days * DAY_MS else 0

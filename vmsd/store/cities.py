@@ -23,6 +23,11 @@ UPDATE = SystemSql(
     """UPDATE city SET name = :name, status = :status, plan = :plan, changed_ms = max(changed_ms + 1, :now_ms)
     WHERE id = :id AND changed_ms = :seen_ms"""
 )
+NOTE_FEWER = SystemSql(
+    """UPDATE city SET former_days = max(:days, CASE
+        WHEN :now_ms - days_changed_ms < former_days * 86400000 THEN former_days ELSE 0
+    END), days_changed_ms = :now_ms WHERE id = :id"""
+)
 USED = SystemSql(
     """SELECT EXISTS (SELECT 1 FROM camera WHERE city_id = :id)
     OR EXISTS (SELECT 1 FROM person WHERE city_id = :id) AS used"""
@@ -90,6 +95,11 @@ class Cities:
             raise Conflict("somebody else has just changed this city; look at it again")
         (row,) = await transaction.fetch(BY_ID, {"id": city.id})
         return city_of(row)
+
+    async def note_fewer(self, transaction: Transaction, city: City, now_ms: int) -> None:
+        """`city` as it was before its days were made fewer; what it kept longer before that counts for as long."""
+        params = {"id": city.id, "days": city.retention_days, "now_ms": now_ms}
+        await transaction.execute(NOTE_FEWER, params)
 
     async def remove(self, transaction: Transaction, city: City) -> None:
         """Raises `Conflict` while cameras (removed ones too: they have recordings) or people belong to it."""

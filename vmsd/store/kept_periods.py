@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from uuid import uuid4
 
 from vmsd.errors import NotFound
-from vmsd.model.keeping import KeptPeriod
+from vmsd.model.keeping import Keeping, KeptPeriod
 from vmsd.store.database import Row
 from vmsd.store.scope import CityTransaction, Scope
 from vmsd.store.statements import CitySql
@@ -19,6 +20,9 @@ GET = CitySql(f"SELECT {COLUMNS} FROM kept_period WHERE city_id = :city_id AND p
 LIST = CitySql(
     f"""SELECT {COLUMNS} FROM kept_period WHERE city_id = :city_id AND id < :before
     AND (:camera_id IS NULL OR camera_id = :camera_id) AND (:released OR released_ms IS NULL)
+    AND (:cameras IS NULL OR camera_id IN (SELECT value FROM json_each(:cameras)))
+    AND (:keeping IS NULL OR :keeping = CASE WHEN hold_id IS NOT NULL THEN 'hold' WHEN export_id IS NOT NULL
+        THEN 'export' WHEN incident_id IS NOT NULL THEN 'incident' ELSE 'preserved' END)
     AND (:incident_id IS NULL OR incident_id = :incident_id) AND (:hold_id IS NULL OR hold_id = :hold_id)
     ORDER BY id DESC LIMIT :limit"""
 )
@@ -26,11 +30,13 @@ OVERLAPPING = CitySql(
     f"""SELECT {COLUMNS} FROM kept_period WHERE city_id = :city_id AND camera_id = :camera_id
     AND released_ms IS NULL AND end_ms > :start_ms AND start_ms < :end_ms ORDER BY start_ms"""
 )
-OF_INCIDENT = CitySql(
-    f"SELECT {COLUMNS} FROM kept_period WHERE city_id = :city_id AND incident_id = :incident_id ORDER BY start_ms, id"
+OF_INCIDENTS = CitySql(
+    f"""SELECT {COLUMNS} FROM kept_period INDEXED BY kept_period_incident WHERE city_id = :city_id
+    AND incident_id IN (SELECT value FROM json_each(:ids)) ORDER BY start_ms, id"""
 )
-OF_HOLD = CitySql(
-    f"SELECT {COLUMNS} FROM kept_period WHERE city_id = :city_id AND hold_id = :hold_id ORDER BY start_ms, id"
+OF_HOLDS = CitySql(
+    f"""SELECT {COLUMNS} FROM kept_period INDEXED BY kept_period_hold WHERE city_id = :city_id
+    AND hold_id IN (SELECT value FROM json_each(:ids)) ORDER BY start_ms, id"""
 )
 NEXT_ID = CitySql("SELECT coalesce(max(id), 0) + 1 AS id FROM kept_period WHERE city_id = :city_id")
 INSERT = CitySql(
@@ -43,17 +49,18 @@ RELEASE = CitySql(
     WHERE city_id = :city_id AND id = :id AND released_ms IS NULL"""
 )
 RELEASE_INCIDENT = CitySql(
-    """UPDATE kept_period SET released_ms = :now_ms
+    """UPDATE kept_period INDEXED BY kept_period_incident SET released_ms = :now_ms
     WHERE city_id = :city_id AND incident_id = :incident_id AND released_ms IS NULL"""
 )
 RELEASE_HOLD = CitySql(
-    """UPDATE kept_period SET released_ms = :now_ms
+    """UPDATE kept_period INDEXED BY kept_period_hold SET released_ms = :now_ms
     WHERE city_id = :city_id AND hold_id = :hold_id AND released_ms IS NULL"""
 )
 RELEASE_EXPORT = CitySql(
-    """UPDATE kept_period SET released_ms = :now_ms
+    """UPDATE kept_period INDEXED BY kept_period_export SET released_ms = :now_ms
     WHERE city_id = :city_id AND export_id = :export_id AND released_ms IS NULL"""
 )
+"""The indexes are named: without figures about the table, SQLite would walk through all of a city's periods."""
 NEWEST = 1 << 62
 """Before the first of all numbers, newest first."""
 
@@ -76,9 +83,11 @@ class KeptPeriods:
         camera_id: int | None = None,
         incident_id: int | None = None,
         hold_id: int | None = None,
+        cameras: Collection[int] | None = None,
+        keeping: Keeping | None = None,
         released: bool = False,
     ) -> Sequence[KeptPeriod]:
-        """Newest first; with `released` those too that are no longer kept."""
+        """Newest first; of `cameras` alone unless that is None; with `released` those too that are no longer kept."""
         rows = await self._scope.fetch(
             LIST,
             before=before,
@@ -86,22 +95,30 @@ class KeptPeriods:
             camera_id=camera_id,
             incident_id=incident_id,
             hold_id=hold_id,
+            cameras=None if cameras is None else json.dumps(sorted(cameras)),
+            keeping=keeping,
             released=int(released),
         )
         return [kept_period_of(row) for row in rows]
 
-    async def overlapping(self, camera_id: int, start_ms: int, end_ms: int) -> Sequence[KeptPeriod]:
+    async def overlapping(
+        self, camera_id: int, start_ms: int, end_ms: int, transaction: CityTransaction | None = None
+    ) -> Sequence[KeptPeriod]:
         """What is kept of a camera in `[start_ms, end_ms)`, by their start."""
-        rows = await self._scope.fetch(OVERLAPPING, camera_id=camera_id, start_ms=start_ms, end_ms=end_ms)
+        params = {"camera_id": camera_id, "start_ms": start_ms, "end_ms": end_ms}
+        return [kept_period_of(row) for row in await (transaction or self._scope).fetch(OVERLAPPING, **params)]
+
+    async def of_incidents(
+        self, ids: Collection[int], transaction: CityTransaction | None = None
+    ) -> Sequence[KeptPeriod]:
+        """By their start; released ones too."""
+        rows = await (transaction or self._scope).fetch(OF_INCIDENTS, ids=json.dumps(sorted(ids)))
         return [kept_period_of(row) for row in rows]
 
-    async def of_incident(self, incident_id: int) -> Sequence[KeptPeriod]:
-        """Released ones too."""
-        return [kept_period_of(row) for row in await self._scope.fetch(OF_INCIDENT, incident_id=incident_id)]
-
-    async def of_hold(self, hold_id: int) -> Sequence[KeptPeriod]:
-        """Released ones too."""
-        return [kept_period_of(row) for row in await self._scope.fetch(OF_HOLD, hold_id=hold_id)]
+    async def of_holds(self, ids: Collection[int], transaction: CityTransaction | None = None) -> Sequence[KeptPeriod]:
+        """By their start; released ones too."""
+        rows = await (transaction or self._scope).fetch(OF_HOLDS, ids=json.dumps(sorted(ids)))
+        return [kept_period_of(row) for row in rows]
 
     async def add(
         self,

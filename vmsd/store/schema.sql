@@ -134,11 +134,11 @@ CREATE TABLE export (
     attempts INTEGER NOT NULL,
     done_bytes INTEGER NOT NULL,
     total_bytes INTEGER NOT NULL,
-    missing_ms INTEGER,
     created_ms INTEGER NOT NULL,
     changed_ms INTEGER NOT NULL,
     ended_ms INTEGER,
     expires_ms INTEGER,
+    removed_ms INTEGER,
     failure TEXT,
     result TEXT,
     PRIMARY KEY (city_id, id),
@@ -396,6 +396,8 @@ CREATE UNIQUE INDEX person_city ON person (city_id, id);
 
 CREATE INDEX purge_time ON purge (city_id, purged_ms);
 
+CREATE INDEX segment_altered ON segment (city_id, camera_id, start_us) WHERE flags & 32;
+
 CREATE INDEX segment_unhashed ON segment (city_id, camera_id, start_us) WHERE state = 1 AND sha256 IS NULL;
 
 CREATE INDEX segment_unsettled ON segment (state, city_id, camera_id, start_us) WHERE state <> 1;
@@ -407,6 +409,11 @@ CREATE TRIGGER segment_added AFTER INSERT ON segment BEGIN
         segments = segments + 1,
         bytes = bytes + excluded.bytes,
         duration_ms = duration_ms + excluded.duration_ms;
+END;
+
+CREATE TRIGGER segment_clock_dropped AFTER DELETE ON segment BEGIN
+    DELETE FROM segment_clock
+    WHERE city_id = old.city_id AND camera_id = old.camera_id AND start_us = old.start_us;
 END;
 
 CREATE TRIGGER segment_dropped AFTER DELETE ON segment BEGIN
@@ -436,5 +443,17 @@ WHEN new.state = 2 AND old.state <> 2 AND old.bytes > 0 AND EXISTS (
 BEGIN
     SELECT RAISE(IGNORE);
 END;
+
+CREATE TRIGGER segment_moving BEFORE UPDATE OF state ON segment
+WHEN new.state = 2 AND old.state <> 2 AND EXISTS (
+    SELECT 1 FROM segment_clock
+    WHERE segment_clock.city_id = old.city_id AND segment_clock.camera_id = old.camera_id
+        AND segment_clock.start_us = old.start_us AND corrected_us <> segment_clock.start_us
+)
+BEGIN
+    SELECT RAISE(IGNORE);
+END;
+
+CREATE INDEX segment_clock_pending ON segment_clock (boot_id, city_id, camera_id, start_us) WHERE not_after_ms IS NULL;
 
 CREATE INDEX session_person ON session (person_id);

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vmsd.model.audit import Action, Entry, Subject
-from vmsd.model.city import PLAN_DAYS, Plan
+from vmsd.model.city import PLAN_DAYS, Former, Plan
 from vmsd.model.segment import PurgeReason, Segment, SegmentFlag, SegmentState
-from vmsd.store.database import Database, Row, Transaction
-from vmsd.store.dropped import about_to_go
+from vmsd.store.database import Database, Row
+from vmsd.store.deletable import (
+    FREE,
+    HEADS,
+    KEPT_PERIODS,
+    MARK,
+    OVERDUE,
+    Key,
+    Stretch,
+    as_json,
+    kept_spans,
+    places_json,
+)
+from vmsd.store.dropped import Note, drop
+from vmsd.store.segment_clocks import SegmentClocks
 from vmsd.store.segments import COLUMNS, segment_of
 from vmsd.store.statements import SystemSql
 
-US_PER_DAY = 86_400_000_000
 _KEY = "city_id = :city_id AND camera_id = :camera_id"
 _ROW = f"{_KEY} AND start_us = :start_us"
 _RUNNING = int(SegmentState.RUNNING)
@@ -22,22 +35,23 @@ _CLOSED = int(SegmentState.CLOSED)
 _GARBAGE = int(SegmentState.GARBAGE)
 _UNSETTLED = f"state <> {_CLOSED}"
 """Said word for word as in the partial index: SQLite does not conclude it from `state = 2`."""
-_KEPT = """EXISTS (
-    SELECT 1 FROM kept_period
-    WHERE kept_period.city_id = segment.city_id AND kept_period.camera_id = segment.camera_id
-        AND released_ms IS NULL AND end_ms * 1000 > segment.start_us
-        AND start_ms * 1000 < segment.start_us + coalesce(nullif(segment.duration_ms, 0), 86400000) * 1000
-)"""
-"""Said as the trigger `segment_kept` says it, which has the last word."""
-_FREE = f"state = {_CLOSED} AND NOT {_KEPT}"
-"""A segment that may be deleted by itself: closed, and nobody has asked to keep it."""
 
 FOLDERS = SystemSql(
     """SELECT camera.city_id, camera.id AS camera_id, city.public_id AS city, camera.public_id AS camera,
-    camera.retention_days, city.plan, camera.removed_ms
-    FROM camera JOIN city ON city.id = camera.city_id ORDER BY camera.city_id, camera.id"""
+    camera.retention_days, city.plan, camera.removed_ms, camera.former_days, camera.days_changed_ms,
+    city.former_days AS city_former_days, city.days_changed_ms AS city_days_changed_ms
+    FROM camera JOIN city ON city.id = camera.city_id WHERE NOT :removed OR camera.removed_ms IS NOT NULL
+    ORDER BY camera.city_id, camera.id"""
 )
 RUNNING = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE {_UNSETTLED} AND state = {_RUNNING}")
+CLOSED_STARTS = SystemSql(f"SELECT start_us FROM segment WHERE {_KEY} AND state = {_CLOSED} ORDER BY start_us DESC")
+NEWEST_CLOSED = SystemSql(
+    f"""SELECT camera.city_id, camera.id AS camera_id, (
+        SELECT start_us FROM segment
+        WHERE segment.city_id = camera.city_id AND segment.camera_id = camera.id AND state = {_CLOSED}
+        ORDER BY start_us DESC LIMIT 1
+    ) AS start_us FROM camera"""
+)
 STARTS = SystemSql(f"SELECT start_us FROM segment WHERE {_KEY} AND start_us >= :since_us AND state <> {_GARBAGE}")
 FIND = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE {_ROW}")
 COUNT = SystemSql("SELECT coalesce(sum(segments), 0) AS segments FROM camera_day")
@@ -60,32 +74,16 @@ SET_HASH = SystemSql(
     f"""UPDATE segment SET sha256 = :sha256, duration_ms = :duration_ms, valid_bytes = :valid_bytes,
     flags = flags | :flags WHERE {_ROW} AND state = {_CLOSED} AND bytes = :bytes AND sha256 IS NULL"""
 )
-OLDEST = SystemSql(
-    f"""SELECT camera.city_id, camera.id AS camera_id, (
-        SELECT start_us FROM segment
-        WHERE segment.city_id = camera.city_id AND segment.camera_id = camera.id AND {_FREE}
-        ORDER BY start_us LIMIT 1
-    ) AS start_us FROM camera"""
-)
-FREE = SystemSql(
-    f"""SELECT {COLUMNS} FROM segment WHERE {_KEY} AND {_FREE} AND start_us >= :from_us
-    ORDER BY start_us LIMIT :limit"""
-)
-MARK = SystemSql(f"UPDATE segment SET state = {_GARBAGE}, purge_reason = :purge_reason WHERE {_ROW} AND {_FREE}")
 GARBAGE = SystemSql(f"SELECT {COLUMNS} FROM segment WHERE {_UNSETTLED} AND state = {_GARBAGE} LIMIT :limit")
-NOTE_PURGE = SystemSql(
-    f"""INSERT OR IGNORE INTO purge
-    (city_id, camera_id, start_us, purged_ms, duration_ms, bytes, sha256, reason)
-    SELECT city_id, camera_id, start_us, :now_ms, duration_ms, bytes, sha256,
-    coalesce(:reason, purge_reason, '{PurgeReason.SPACE}')
-    FROM segment WHERE {_ROW} AND (state = {_GARBAGE}) = :garbage"""
-)
-DROP = SystemSql(f"DELETE FROM segment WHERE {_ROW} AND (state = {_GARBAGE}) = :garbage")
 DAYS = SystemSql(
     """SELECT city_id, camera_id, min(day) AS first_day, sum(bytes) AS bytes,
     sum(CASE WHEN day = :today THEN bytes ELSE 0 END) AS today_bytes,
     sum(CASE WHEN day = :today - 1 THEN bytes ELSE 0 END) AS yesterday_bytes
     FROM camera_day GROUP BY city_id, camera_id"""
+)
+PURGED_SINCE = SystemSql(
+    """SELECT count(*) AS recordings FROM city CROSS JOIN purge ON purge.city_id = city.id
+    AND purged_ms >= :since_ms WHERE reason IN (SELECT value FROM json_each(:reasons))"""
 )
 CITY_ID = SystemSql("SELECT id FROM city WHERE public_id = :public_id")
 HAS_CAMERA = SystemSql("SELECT id FROM camera WHERE public_id = :public_id")
@@ -113,6 +111,7 @@ class CameraFolder:
     plan_days: int
     own_days: int | None
     removed: bool
+    formers: Sequence[Former] = ()
 
     @property
     def key(self) -> tuple[int, int]:
@@ -122,9 +121,10 @@ class CameraFolder:
     def kept_days(self) -> int:
         return min(self.plan_days, self.own_days or self.plan_days)
 
-    @property
-    def reason(self) -> PurgeReason:
+    def reason(self, segment: Segment, now_ms: int) -> PurgeReason:
         """Why a recording older than `kept_days` goes."""
+        if any(former.covers(segment.start_ms, segment.end_ms, now_ms) for former in self.formers):
+            return PurgeReason.PLAN_CHANGED
         shorter = self.own_days is not None and self.own_days < self.plan_days
         return PurgeReason.RETENTION_CAMERA if shorter else PurgeReason.RETENTION_PLAN
 
@@ -140,20 +140,28 @@ class CameraDays:
     yesterday_bytes: int
 
 
-Note = Callable[[Transaction, Entry, int], Awaitable[None]]
-"""Appends to the audit log, in a transaction and at a time."""
-
-
 class System:
     def __init__(self, database: Database, note: Note) -> None:
         self._database = database
         self._note = note
+        self.clocks = SegmentClocks(database)
 
-    async def folders(self) -> Sequence[CameraFolder]:
-        return [_folder(row) for row in await self._database.read(FOLDERS)]
+    async def folders(self, *, removed: bool = False) -> Sequence[CameraFolder]:
+        """Of all cameras, or of those alone that were removed."""
+        return [_folder(row) for row in await self._database.read(FOLDERS, {"removed": int(removed)})]
 
     async def running(self) -> Sequence[Segment]:
         return [segment_of(row) for row in await self._database.read(RUNNING)]
+
+    async def closed_starts(self, key: tuple[int, int]) -> Sequence[int]:
+        """Of a camera's closed segments, newest first."""
+        rows = await self._database.read(CLOSED_STARTS, {"city_id": key[0], "camera_id": key[1]})
+        return [row["start_us"] for row in rows]
+
+    async def newest_closed(self) -> Mapping[tuple[int, int], int | None]:
+        """Per camera the start of its newest closed segment: one index seek each."""
+        rows = await self._database.read(NEWEST_CLOSED)
+        return {(row["city_id"], row["camera_id"]): row["start_us"] for row in rows}
 
     async def starts(self, key: tuple[int, int], since_us: int = 0) -> set[int]:
         """Which segments the database knows of a camera, garbage left out."""
@@ -192,43 +200,52 @@ class System:
                 rows = [{**_params(segment), "sha256": segment.sha256} for segment in segments]
                 await transaction.execute_many(SET_HASH, rows)
 
-    async def oldest(self) -> Mapping[tuple[int, int], int]:
-        """Per camera the start of its oldest segment that may be deleted: one index seek each."""
-        rows = await self._database.read(OLDEST)
-        return {(row["city_id"], row["camera_id"]): row["start_us"] for row in rows if row["start_us"] is not None}
+    async def kept(self) -> Mapping[Key, Sequence[tuple[int, int]]]:
+        """What somebody keeps of each camera, in microseconds, in order and without overlaps."""
+        return kept_spans(await self._database.read(KEPT_PERIODS))
 
-    async def free(self, key: tuple[int, int], from_us: int, limit: int) -> Sequence[Segment]:
-        """The oldest segments of a camera that may be deleted."""
-        params = {"city_id": key[0], "camera_id": key[1], "from_us": from_us, "limit": limit}
+    async def overdue(self, now_ms: int) -> Sequence[Key]:
+        """Cameras with a segment older than they keep any, kept by somebody or not: one index seek each."""
+        params = {"now_us": now_ms * 1000, "days": json.dumps(PLAN_DAYS)}
+        return [(row["city_id"], row["camera_id"]) for row in await self._database.read(OVERDUE, params)]
+
+    async def heads(self, stretches: Sequence[Stretch]) -> Sequence[tuple[int, Stretch]]:
+        """The start of the first segment of each that may be deleted, where there is one: one index seek each."""
+        rows = await self._database.read(HEADS, {"stretches": as_json(stretches)})
+        return [(row["start_us"], stretches[row["number"]]) for row in rows if row["start_us"] is not None]
+
+    async def free(self, stretch: Stretch, limit: int) -> Sequence[Segment]:
+        """The oldest segments of a stretch that may be deleted."""
+        params = {"city_id": stretch.key[0], "camera_id": stretch.key[1], "limit": limit}
+        params |= {"from_us": stretch.from_us, "to_us": stretch.to_us, "aged_us": stretch.aged_us}
         return [segment_of(row) for row in await self._database.read(FREE, params)]
 
-    async def mark(self, segments: Iterable[Segment], reason: PurgeReason) -> None:
-        """Make garbage, in one transaction, of those that may still be deleted when it happens."""
+    async def mark(self, segments: Iterable[Segment], reason: PurgeReason) -> list[Segment]:
+        """Make garbage of those that may still be deleted when it happens, and say which were."""
+        asked = {(one.city_id, one.camera_id, one.start_us): one for one in segments}
         async with self._database.write() as transaction:
-            rows = [{**_row(segment), "purge_reason": reason} for segment in segments]
-            await transaction.execute_many(MARK, rows)
+            rows = await transaction.fetch(MARK, {"places": places_json(asked.values()), "reason": reason})
+        return [asked[row["city_id"], row["camera_id"], row["start_us"]] for row in rows]
+
+    async def purged_since(self, since_ms: int, reasons: Iterable[PurgeReason]) -> int:
+        """How many recordings have gone for these reasons since then."""
+        params = {"since_ms": since_ms, "reasons": json.dumps(list(reasons))}
+        (row,) = await self._database.read(PURGED_SINCE, params)
+        return int(row["recordings"])
 
     async def garbage(self, limit: int) -> Sequence[Segment]:
         return [segment_of(row) for row in await self._database.read(GARBAGE, {"limit": limit})]
 
     async def drop_garbage(self, segments: Iterable[Segment], now_ms: int) -> None:
         """The end of a deletion: the file is gone, its row becomes a line in the list of purges."""
-        await self._drop([_row(segment) for segment in segments], None, now_ms, garbage=True)
-
-    async def drop_vanished(self, places: Iterable[tuple[tuple[int, int], int]], now_ms: int) -> None:
-        """Rows whose file somebody else has deleted; each given as camera and start."""
-        rows = [{"city_id": key[0], "camera_id": key[1], "start_us": start_us} for key, start_us in places]
-        await self._drop(rows, PurgeReason.VANISHED, now_ms, garbage=False)
-
-    async def _drop(
-        self, rows: Iterable[dict[str, Any]], reason: PurgeReason | None, now_ms: int, *, garbage: bool
-    ) -> None:
-        params = [{**row, "now_ms": now_ms, "reason": reason, "garbage": int(garbage)} for row in rows]
+        places = [(one.city_id, one.camera_id, one.start_us) for one in segments]
         async with self._database.write() as transaction:
-            for entry in await about_to_go(transaction, params, reason, garbage=garbage):
-                await self._note(transaction, entry, now_ms)
-            await transaction.execute_many(NOTE_PURGE, params)
-            await transaction.execute_many(DROP, params)
+            await drop(transaction, self._note, places, now_ms)
+
+    async def drop_vanished(self, places: Iterable[tuple[Key, int]], now_ms: int) -> None:
+        """Rows whose file somebody else has deleted; each given as camera and start."""
+        async with self._database.write() as transaction:
+            await drop(transaction, self._note, [(*key, start) for key, start in places], now_ms, vanished=True)
 
     async def days(self, today: int) -> Sequence[CameraDays]:
         rows = await self._database.read(DAYS, {"today": today})
@@ -275,7 +292,19 @@ def _folder(row: Row) -> CameraFolder:
         plan_days=PLAN_DAYS[row["plan"]],
         own_days=row["retention_days"],
         removed=row["removed_ms"] is not None,
+        formers=_formers(row),
     )
+
+
+def _formers(row: Row) -> Sequence[Former]:
+    """Of the camera and of its city; the city's never meant more days than the camera has of its own."""
+    formers = []
+    if row["former_days"] is not None:
+        formers.append(Former(row["former_days"], row["days_changed_ms"]))
+    if row["city_former_days"] is not None:
+        days = min(row["city_former_days"], row["retention_days"] or row["city_former_days"])
+        formers.append(Former(days, row["city_days_changed_ms"]))
+    return formers
 
 
 def _row(segment: Segment) -> dict[str, Any]:

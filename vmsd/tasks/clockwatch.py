@@ -1,8 +1,9 @@
 """Watches whether the wall clock may be believed, and remembers the newest time that was.
 
-Reads: wall, monotonic and kernel clock. Writes: `last_known_ms` every minute while trusted, any doubt, and a row
-of the audit log for every step. Keeps true: after a start the clock is judged by what this box knew before it went
-down, and whoever reads the log can tell which of its times were shifted, and by how much.
+Reads: wall, monotonic and kernel clock. Writes: `last_known_ms` every minute while trusted, any doubt, a row of the
+audit log for every step, outages. Keeps true: after a start the clock is judged by what this box knew before it went
+down, and whoever reads the log can tell which of its times were shifted, and by how much; times that were jumped over
+by a clock that was believed before and after are an outage, since no recording can be of them.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import ClassVar
 
 from vmsd.clock import Clock, rfc3339
 from vmsd.model.audit import Action, Entry, Fact
+from vmsd.model.outage import OutageKind
 from vmsd.services.audit import AuditLog
 from vmsd.services.clock_trust import ClockTrust, Timekeeper
+from vmsd.services.outages import Outages
 from vmsd.store.database import Database
 from vmsd.store.meta import Meta
 
@@ -30,9 +33,12 @@ class ClockWatch:
 
     def __init__(self, keeper: Timekeeper, database: Database, audit: AuditLog, clock: Clock) -> None:
         self._keeper = keeper
+        self._database = database
         self._meta = Meta(database)
         self._audit = audit
         self._clock = clock
+        self._outages = Outages(database)
+        self._believed: tuple[int, float] | None = None
         self._looked: tuple[int, float] | None = None
         self._begun = False
         self._doubted = False
@@ -43,15 +49,15 @@ class ClockWatch:
             await self._begin()
         trust = self._keeper.look()
         await self._note_step(trust)
+        await self._note_lost_time(trust)
         await self._note_doubt(trust)
         if trust.trusted and self._due():
             await self._meta.set(LAST_KNOWN, str(trust.wall_ms))
             self._remembered_s = self._clock.monotonic()
 
     async def _begin(self) -> None:
-        last_known = await self._meta.find(LAST_KNOWN)
         self._doubted = await self._meta.find(DOUBTED) == "1"
-        self._keeper.begin(None if last_known is None else int(last_known), doubted=self._doubted)
+        self._keeper.begin(await find_last_known(self._database), doubted=self._doubted)
         self._begun = True
 
     async def _note_step(self, trust: ClockTrust) -> None:
@@ -64,6 +70,20 @@ class ClockWatch:
             facts: dict[str, Fact] = {"from": rfc3339(expected_ms), "to": rfc3339(trust.wall_ms), "step_ms": step_ms}
             await self._audit.note(Entry(Action.CLOCK_STEPPED, facts=facts))
 
+    async def _note_lost_time(self, trust: ClockTrust) -> None:
+        """From the last time that was believed to the one believed now; what was doubted in between gets renamed."""
+        if not trust.trusted:
+            return
+        now_s, before = self._clock.monotonic(), self._believed
+        self._believed = (trust.wall_ms, now_s)
+        if before is None:
+            return
+        elapsed_ms = round((now_s - before[1]) * 1000)
+        step_ms = trust.wall_ms - before[0] - elapsed_ms
+        if step_ms >= TOLD_STEP_MS:
+            end_ms = before[0] + step_ms + min(elapsed_ms, round(self.every_s * 2000))
+            await self._outages.add(OutageKind.CLOCK, before[0], end_ms, {"step_ms": step_ms})
+
     async def _note_doubt(self, trust: ClockTrust) -> None:
         """So that a restart does not make a clock honest that jumped while the daemon ran."""
         if self._doubted != (not trust.trusted):
@@ -72,3 +92,9 @@ class ClockWatch:
 
     def _due(self) -> bool:
         return self._remembered_s is None or self._clock.monotonic() - self._remembered_s >= REMEMBER_EVERY_S
+
+
+async def find_last_known(database: Database) -> int | None:
+    """The newest time that was trusted; None on a new box."""
+    found = await Meta(database).find(LAST_KNOWN)
+    return None if found is None else int(found)

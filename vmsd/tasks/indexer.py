@@ -14,13 +14,16 @@ import structlog
 
 from vmsd.clock import Clock
 from vmsd.errors import StorageFull
+from vmsd.host.boot import read_boot_id
 from vmsd.host.tree import Folder
 from vmsd.model.segment import PurgeReason, Segment, SegmentFlag, SegmentState
 from vmsd.services.clock_trust import Timekeeper
 from vmsd.services.index import RecordingIndex
 from vmsd.services.live_states import CameraKey
+from vmsd.services.naming_clock import NamingClock
 from vmsd.services.segment_files import Followed, SegmentFiles
 from vmsd.services.storage import DiskWatch
+from vmsd.store.segment_clocks import NO_BOOT, SegmentClock
 from vmsd.store.system import CameraFolder, System
 
 log = structlog.get_logger()
@@ -32,6 +35,8 @@ SLEPT_S = 30.0
 NEWCOMERS = 4
 """Files taken up per folder and pass, newest first; what is older the scanner finds."""
 
+CLOCK_FLAGS = SegmentFlag.CLOCK_UNTRUSTED | SegmentFlag.CLOCK_CORRECTED
+
 Place = tuple[CameraKey, int]
 
 
@@ -40,12 +45,23 @@ class Tracked:
     """A file that may still grow; `still_since_s` is monotonic.
 
     `stored` is what its row says of the file, without what others add to the row: hash and decisions.
+    `dated` once it is known by which clock it was named; `clock` is what is still to be written down of that.
+    `sealed` is one that was hashed before it was taken up.
     """
 
     file: Followed
     flags: SegmentFlag
     still_since_s: float
     stored: Segment | None = None
+    looked: bool = False
+    dated: bool = False
+    clock: SegmentClock | None = None
+    sealed: bool = False
+
+    @property
+    def may_change(self) -> bool:
+        """False for what its writer has closed and vmsd has hashed: other bytes in it are no recording."""
+        return self.file.failed is None and not (self.sealed and self.file.patched)
 
     @property
     def place(self) -> Place:
@@ -66,6 +82,7 @@ class Indexer:
         watch: DiskWatch,
         keeper: Timekeeper,
         clock: Clock,
+        boot_id: str | None = None,
     ) -> None:
         self._system = system
         self._files = files
@@ -73,6 +90,8 @@ class Indexer:
         self._watch = watch
         self._keeper = keeper
         self._clock = clock
+        self._boot_id = read_boot_id() if boot_id is None else boot_id
+        self._naming = NamingClock(clock)
         self._tracked: dict[Place, Tracked] = {}
         self._newest_us: dict[CameraKey, int] = {}
         self._changed_ns: dict[Folder, int] = {}
@@ -84,6 +103,8 @@ class Indexer:
     async def once(self) -> None:
         if not (self._watch.volume.ok and self._keeper.begun):
             return
+        self._keeper.look()
+        self._naming.look()
         cameras = {Folder(one.city, one.camera): one for one in await self._system.folders()}
         self._index.keep_only({one.key for one in cameras.values()})
         await self._resume(cameras)
@@ -115,9 +136,11 @@ class Indexer:
         tail = await self._files.starts(folder, self._clock.wall_ms() * 1000)
         if not tail:
             return
+        moving = (await self._system.clocks.moves(key)).values()
         known = await self._system.starts(key, tail[-1])
         self._newest_us[key] = tail[0]
-        newcomers = [start for start in tail if start not in known and (key, start) not in self._tracked]
+        present = known.union(moving)
+        newcomers = [start for start in tail if start not in present and (key, start) not in self._tracked]
         for start_us in newcomers[:NEWCOMERS]:
             self._track(Followed(key, folder, start_us), None)
         if tail[0] in known and (key, tail[0]) not in self._tracked:
@@ -126,9 +149,9 @@ class Indexer:
                 self._track(_followed(row, folder), row)
 
     def _track(self, file: Followed, row: Segment | None) -> None:
-        untrusted = SegmentFlag(0) if self._keeper.trusted else SegmentFlag.CLOCK_UNTRUSTED
-        flags = untrusted if row is None else row.flags & SegmentFlag.CLOCK_UNTRUSTED
-        tracked = Tracked(file, flags, self._clock.monotonic(), row and _facts(row))
+        flags = SegmentFlag(0) if row is None else row.flags & CLOCK_FLAGS
+        sealed = row is not None and row.sha256 is not None
+        tracked = Tracked(file, flags, self._clock.monotonic(), row and _facts(row), sealed=sealed)
         self._tracked[tracked.place] = tracked
 
     async def _follow(self) -> None:
@@ -137,7 +160,8 @@ class Indexer:
         self._passed_s = now_s
         before = list(self._tracked.values())
         found = await self._files.look([one.file for one in before])
-        after = [self._seen(one, file) for one, file in zip(before, found, strict=True)]
+        seen = [self._seen(one, file) for one, file in zip(before, found, strict=True)]
+        after = [self._dated(was, one, counting=counting) for was, one in zip(before, seen, strict=True)]
         self._tracked = {one.place: one for one in after if not one.file.gone}
         self._publish(counting=counting)
         await self._write_rows()
@@ -151,6 +175,26 @@ class Indexer:
         still_since_s = self._clock.monotonic() if file.grown_bytes else tracked.still_since_s
         return replace(tracked, file=file, still_since_s=still_since_s)
 
+    def _dated(self, was: Tracked, tracked: Tracked, *, counting: bool) -> Tracked:
+        """Find out by which clock the file was named: at the first look, or once it is seen to grow."""
+        file = tracked.file
+        if tracked.dated or file.gone or file.failed is not None:
+            return tracked
+        growing = was.looked and counting and file.duration_ms > was.file.duration_ms
+        offset_ms = self._naming.offset_of(file.end_ms, growing=growing)
+        tracked = replace(tracked, looked=True, dated=offset_ms is not None)
+        if offset_ms is None:
+            unknown = tracked.stored is None and not self._keeper.trusted
+            return self._doubted(tracked, NO_BOOT, 0) if unknown else tracked
+        right = self._naming.is_present(offset_ms) and (self._keeper.trusted or tracked.stored is not None)
+        if right and not tracked.flags & SegmentFlag.CLOCK_UNTRUSTED:
+            return tracked
+        return self._doubted(tracked, self._boot_id, offset_ms)
+
+    def _doubted(self, tracked: Tracked, boot_id: str, offset_ms: int) -> Tracked:
+        clock = SegmentClock(tracked.file.key, tracked.file.start_us, boot_id, offset_ms)
+        return replace(tracked, flags=tracked.flags | SegmentFlag.CLOCK_UNTRUSTED, clock=clock)
+
     def _publish(self, *, counting: bool) -> None:
         for tracked in self._tracked.values():
             file = tracked.file
@@ -160,9 +204,11 @@ class Indexer:
 
     async def _write_rows(self) -> None:
         """All that changed, in one transaction; what a full database refuses, the next pass writes again."""
-        rows = {place: self._row(one) for place, one in self._tracked.items() if one.file.failed is None}
+        rows = {place: self._row(one) for place, one in self._tracked.items() if one.may_change}
         changed = {place: row for place, row in rows.items() if row != self._tracked[place].stored}
+        clocks = {place: one.clock for place, one in self._tracked.items() if one.clock and place in rows}
         try:
+            await self._system.clocks.note(clocks.values())
             await self._system.put(list(changed.values()))
         except StorageFull:
             if not self._full:
@@ -170,8 +216,8 @@ class Indexer:
             self._full = True
             return
         self._full = False
-        for place, row in changed.items():
-            self._tracked[place] = replace(self._tracked[place], stored=row)
+        for place, row in rows.items():
+            self._tracked[place] = replace(self._tracked[place], stored=row, clock=None)
 
     def _row(self, tracked: Tracked) -> Segment:
         state = SegmentState.CLOSED if self._closed(tracked) else SegmentState.RUNNING
@@ -202,12 +248,13 @@ def segment_row(file: Followed, state: SegmentState, flags: SegmentFlag) -> Segm
     if state is SegmentState.CLOSED and file.bytes == 0:
         return replace(file.segment(SegmentState.GARBAGE, flags), purge_reason=PurgeReason.EMPTY)
     torn = state is SegmentState.CLOSED and file.damaged
-    return file.segment(state, flags | (SegmentFlag.DAMAGED if torn else SegmentFlag(0)))
+    flags |= SegmentFlag.DAMAGED if torn else SegmentFlag(0)
+    flags |= SegmentFlag.CLOCK_CORRECTED if file.renamed else SegmentFlag(0)
+    return file.segment(state, flags)
 
 
 def _facts(row: Segment) -> Segment:
-    own = SegmentFlag.DAMAGED | SegmentFlag.CLOCK_UNTRUSTED
-    return replace(row, flags=row.flags & own, sha256=None)
+    return replace(row, flags=row.flags & (SegmentFlag.DAMAGED | CLOCK_FLAGS), sha256=None)
 
 
 def _followed(row: Segment, folder: Folder) -> Followed:

@@ -22,6 +22,7 @@ from vmsd.services.index import RecordingIndex
 from vmsd.services.live_states import CameraKey
 from vmsd.services.segment_files import Followed, SegmentFiles
 from vmsd.services.storage import DiskWatch
+from vmsd.store.segment_clocks import NO_BOOT, SegmentClock
 from vmsd.store.system import CameraFolder, System
 from vmsd.tasks.indexer import segment_row
 
@@ -111,23 +112,29 @@ class Scanner:
         return recovered
 
     async def _compare_first(self) -> None:
-        """Rows are read before names: a file that comes between has no row yet, none seems to vanish."""
+        """Rows are read before names: a file that comes between has no row yet, none seems to vanish.
+
+        What is being renamed is asked last: under whichever name it was found, it is neither new nor gone.
+        """
         camera = self._queue[0]
         folder = Folder(camera.city, camera.camera)
         known = await self._system.starts(camera.key)
         present = await self._files.starts(folder)
-        unknown = [start for start in present if start not in known]
+        moves = await self._system.clocks.moves(camera.key)
+        unknown = [start for start in present if start not in known.union(moves.values())]
         if unknown:
             newest_us = present[0]
             await self._take_up(camera.key, folder, unknown[:CHUNK], newest_us)
         if len(unknown) <= CHUNK:
             self._queue.popleft()
-            self._missing += [(camera, start) for start in known.difference(present)]
+            self._missing += [(camera, start) for start in known.difference(present, moves)]
 
     async def _take_up(self, key: CameraKey, folder: Folder, starts: Sequence[int], newest_us: int) -> None:
         found = await self._files.glance([Followed(key, folder, start) for start in starts])
         rows = [self._row(file, newest_us) for file in found if not (file.gone or file.failed)]
         await self._files.sync_volume()
+        doubted = [row for row in rows if row.flags & SegmentFlag.CLOCK_UNTRUSTED]
+        await self._system.clocks.note(SegmentClock(key, row.start_us, NO_BOOT, 0) for row in doubted)
         await self._system.put_new(rows)
         self.taken_up += len(rows)
 
@@ -156,7 +163,9 @@ class Scanner:
         present = await self._files.present(files)
         if not await self._watch.confirm_ok():
             return []
-        return [(file.key, file.start_us) for file, there in zip(files, present, strict=True) if not there]
+        absent = [file for file, there in zip(files, present, strict=True) if not there]
+        moves = {key: await self._system.clocks.moves(key) for key in {file.key for file in absent}}
+        return [(file.key, file.start_us) for file in absent if file.start_us not in moves[file.key]]
 
     async def _drop(self, gone: Sequence[tuple[CameraKey, int]]) -> None:
         log.warning("index.files_vanished", files=len(gone))

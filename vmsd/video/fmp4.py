@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Extent", "Fragment", "Header", "Keyframe", "Mtxi", "Scan", "SyncSample", "Track",
-    "keyframe_of_hls", "measure", "read_header", "read_keyframe", "scan",
+    "keyframe_of_hls", "measure", "moofs", "read_header", "read_keyframe", "scan",
 ]  # fmt: skip
 
 MOST_FRAGMENTS = 50_000  # of one scan: almost 14 hours of 1 s parts
@@ -103,6 +103,12 @@ def measure(file: BinaryIO, header: Header, offset: int | None = None) -> Extent
         else:
             return Extent(pair.mdat[1], end.start_ms + end.duration_ms, count)
     return Extent(at, 0, 0)
+
+
+def moofs(file: BinaryIO, offset: int) -> Iterator[tuple[bytes, int, tuple[int, int]]]:
+    """Each whole fragment from `offset` on: its moof, where that lies, and where its data lie."""
+    for pair in _pairs(file, offset):
+        yield _moof(file, pair), pair.start, pair.mdat
 
 
 def _pairs(file: BinaryIO, offset: int) -> Iterator[_Pair]:

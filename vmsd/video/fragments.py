@@ -54,6 +54,18 @@ class Fragment:
     frames: int
 
 
+class TrackRun(NamedTuple):
+    """Samples of one track that follow each other, in time and, from `offset` on, in the file; one entry each."""
+
+    track_id: int
+    start: int
+    offset: int
+    durations: tuple[int, ...]
+    sizes: tuple[int, ...]
+    flags: tuple[int, ...]
+    shifts: tuple[int, ...]
+
+
 class _Run(NamedTuple):
     """One `trun` box, its columns unpacked."""
 
@@ -83,6 +95,36 @@ def parse(header: Header, moof: bytes, place: int, mdat: tuple[int, int]) -> Fra
     video_bytes = sum(sum(run.sizes) for run in traf.runs) if is_video else 0
     frames = sum(len(run.sizes) for run in traf.runs) if is_video else 0
     return Fragment(place, mdat[1] - place, start_ms, end_ms - start_ms, keyframes, video_bytes, frames)
+
+
+def runs_of(header: Header, moof: bytes, place: int, mdat: tuple[int, int]) -> list[TrackRun]:
+    """Every sample of every known track, in no order of tracks; BadMedia when any lies outside `mdat`."""
+    known = {track.id: track for track in header.tracks}
+    found: list[TrackRun] = []
+    budget = min(MOST_SAMPLES, mdat[1] - mdat[0])
+    for kind, *span in boxes.children(moof, *boxes.get(moof, (0, len(moof)), b"moof")):
+        if kind != b"traf":
+            continue
+        track = known.get(number(moof, boxes.get(moof, (span[0], span[1]), b"tfhd")[0] + 4, 4))
+        if track is not None:
+            found += _track_runs(_traf(moof, track, (span[0], span[1]), place, budget), mdat)
+    return found
+
+
+def _track_runs(traf: _Traf, mdat: tuple[int, int]) -> Iterator[TrackRun]:
+    start, latest = traf.start, LATEST_MS * traf.track.timescale // 1000
+    for run in traf.runs:
+        offset, end = traf.base + run.data_offset, start + sum(run.durations)
+        if offset < mdat[0] or offset + sum(run.sizes) > mdat[1] or end > latest:
+            raise BadMedia("samples lie outside their fragment")
+        shifts = tuple(map(_signed, run.shifts)) if any(run.shifts) else run.shifts
+        yield TrackRun(traf.track.id, start, offset, run.durations, run.sizes, run.flags, shifts)
+        start = end
+
+
+def is_sync(flags: int) -> bool:
+    """Whether a sample with these flags needs no other to be decoded."""
+    return not flags & _NOT_SYNC
 
 
 def _main(header: Header, moof: bytes) -> tuple[Track, tuple[int, int]]:

@@ -26,20 +26,21 @@ _LUMA_STEP = 11  # rows and columns between the dots that are averaged
 
 def make_jpeg(codec: str, extradata: bytes, data: bytes, width: int | None) -> tuple[bytes, dict[str, Any]]:
     """JPEG of the picture, and its `width`, `height` and `luma_mean`; BadMedia, or what libav raises."""
-    frame = _decode(codec, extradata, data)
+    frame = decode(codec, extradata, data)
     size = _size(frame, width)
     small = frame.reformat(*size, format="yuvj420p", interpolation=Interpolation.AREA)
     facts = {"width": size[0], "height": size[1], "luma_mean": round(_luma_mean(small), 1)}
-    return _encode(small), facts
+    return encode(small), facts
 
 
-def _decode(codec: str, extradata: bytes, data: bytes) -> VideoFrame:
+def decode(codec: str, extradata: bytes, data: bytes, **options: str) -> VideoFrame:
+    """`options` are libav's for the decoder."""
     if codec not in _DECODERS:
         raise BadMedia("there is no decoder for this codec")
     context = cast("VideoCodecContext", av.CodecContext.create(_DECODERS[codec], "r"))
     context.extradata = extradata or None
     context.thread_count = 1
-    context.options = {"max_pixels": str(MOST_PIXELS)}
+    context.options = {"max_pixels": str(MOST_PIXELS)} | options
     frames = context.decode(av.Packet(data)) or context.decode(None)
     if not frames:
         raise BadMedia("the keyframe holds no picture")
@@ -61,11 +62,11 @@ def _luma_mean(frame: VideoFrame) -> float:
     return sum(dots) / len(dots)
 
 
-def _encode(frame: VideoFrame) -> bytes:
+def encode(frame: VideoFrame, quality: str = _QUALITY) -> bytes:
     context = av.CodecContext.create("mjpeg", "w")
     context.width, context.height, context.pix_fmt = frame.width, frame.height, "yuvj420p"
     context.time_base = Fraction(1, 25)
     context.thread_count = 1
-    context.options = {"qmin": _QUALITY, "qmax": _QUALITY}
+    context.options = {"qmin": quality, "qmax": quality}
     frame.pts = None
     return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))

@@ -41,11 +41,24 @@ class Picture:
     luma_mean: float  # 0 black to 255 white
 
 
-class Worker:
-    """One decoding process, started by the first request and again after it died; one request at a time."""
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A small picture as bare pixels, to be put on a sheet with others of its size."""
 
-    def __init__(self, argv: Sequence[str] | None = None, *, most_waiting: int = 64) -> None:
+    pixels: bytes
+    width: int
+    height: int
+
+
+class Worker:
+    """One decoding process, started by the first request and again after it died; one request at a time.
+
+    With a `niceness` above 0 every other process of the box goes first.
+    """
+
+    def __init__(self, argv: Sequence[str] | None = None, *, most_waiting: int = 64, niceness: int = 0) -> None:
         self._argv = tuple(argv or (sys.executable, "-m", "vmsd.video.worker_main"))
+        self._niceness = niceness
         self._most_waiting = most_waiting
         self._process: asyncio.subprocess.Process | None = None
         self._ended: list[asyncio.subprocess.Process] = []
@@ -61,11 +74,26 @@ class Worker:
     async def jpeg(self, keyframe: Keyframe, width: int | None = None, deadline_s: float = JPEG_DEADLINE_S) -> Picture:
         """Of its own size, or `width` wide and as high as that makes it; BadMedia, TooMany."""
         request = Message({"op": "jpeg", "codec": keyframe.codec, "width": width}, (keyframe.extradata, keyframe.data))
+        answer = await self._picture(request, deadline_s)
+        return Picture(answer.blobs[0], **answer.head)
+
+    async def tile(self, keyframe: Keyframe, like: Tile | None = None) -> Tile:
+        """As big as `like`, else as `video.sheets` says; BadMedia, TooMany."""
+        width, height = (like.width, like.height) if like else (None, None)
+        head = {"op": "tile", "codec": keyframe.codec, "width": width, "height": height}
+        answer = await self._picture(Message(head, (keyframe.extradata, keyframe.data)))
+        return Tile(answer.blobs[0], **answer.head)
+
+    async def sheet(self, tiles: Sequence[Tile]) -> bytes:
+        """JPEG of tiles of one size; BadMedia, TooMany."""
+        head = {"op": "sheet", "width": tiles[0].width, "height": tiles[0].height}
+        return (await self._picture(Message(head, (b"".join(tile.pixels for tile in tiles),)))).blobs[0]
+
+    async def _picture(self, request: Message, deadline_s: float = JPEG_DEADLINE_S) -> Message:
         try:
-            answer = await self._ask(request, deadline_s)
+            return await self._ask(request, deadline_s)
         except TimeoutError:
             raise BadMedia("the picture takes too long to decode") from None
-        return Picture(answer.blobs[0], **answer.head)
 
     async def probe(self, url: str, deadline_s: float = PROBE_DEADLINE_S) -> SourceFacts:
         """Open and watch a source; SourceFailed names the cause. Keeps the process busy all the while."""
@@ -136,10 +164,16 @@ class Worker:
                 env={name: value for name, value in os.environ.items() if name not in _WITHHELD},
                 start_new_session=True,
             )
+            self._step_back(self._process.pid)
         process = self._process
         if process.stdin is None or process.stdout is None:
             raise BadMedia("the process that decodes has no pipes")
         return process.stdout, process.stdin
+
+    def _step_back(self, pid: int) -> None:
+        if self._niceness:
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, pid, self._niceness)
 
     def _discard(self) -> None:
         process, self._process = self._process, None

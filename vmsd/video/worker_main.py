@@ -15,6 +15,7 @@ from vmsd.errors import BadMedia, SourceFailed
 from vmsd.video import frames
 from vmsd.video.frames import Message
 from vmsd.video.probe import probe
+from vmsd.video.sprites import make_sheet, make_tile
 from vmsd.video.still import make_jpeg
 
 if TYPE_CHECKING:
@@ -50,7 +51,23 @@ def _probe(head: dict[str, Any], _: tuple[bytes, ...]) -> Message:
     return Message(asdict(probe(head["url"], head["deadline_s"], SystemClock())))
 
 
-_OPS: dict[str, Callable[[dict[str, Any], tuple[bytes, ...]], Message]] = {"jpeg": _jpeg, "probe": _probe}
+def _tile(head: dict[str, Any], blobs: tuple[bytes, ...]) -> Message:
+    extradata, data = blobs
+    size = (head["width"], head["height"]) if head["width"] else None
+    pixels, (width, height) = make_tile(head["codec"], extradata, data, size)
+    return Message({"width": width, "height": height}, (pixels,))
+
+
+def _sheet(head: dict[str, Any], blobs: tuple[bytes, ...]) -> Message:
+    return Message({}, (make_sheet(blobs[0], head["width"], head["height"]),))
+
+
+_OPS: dict[str, Callable[[dict[str, Any], tuple[bytes, ...]], Message]] = {
+    "jpeg": _jpeg,
+    "probe": _probe,
+    "tile": _tile,
+    "sheet": _sheet,
+}
 
 
 def _answer(request: Message) -> Message:

@@ -60,7 +60,7 @@ def test_it_is_valid_openapi_3_1():
 @pytest.mark.parametrize("route", API, ids=lambda route: f"{route.method} {route.path}")
 def test_every_route_stands_there_with_what_it_needs(route):
     told = operation_of(route)
-    assert told["x-required-verb"] == (route.verb.value if route.verb else None)
+    assert told["x-required-verb"] == (list(route.verb) if isinstance(route.verb, tuple) else route.verb)
     assert told["x-tenant"] == route.tenant.value
     assert (told["security"] == []) == (route.tenant == Tenant.PUBLIC)
     assert ("401" in told["responses"]) == (route.tenant != Tenant.PUBLIC or "login" in route.path)

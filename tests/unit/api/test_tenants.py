@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from tests.unit.api.conftest import make_town
 from tests.unit.api.served import serve
 from vmsd.api.policy import Tenant
 from vmsd.api.routes import ROUTES
+from vmsd.clock import rfc3339
 from vmsd.model.segment import Segment, SegmentFlag, SegmentState
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ MOVING = {"GET /api/v1/states", "GET /api/v1/system", "GET /api/v1/audit", "GET 
 """Tell of now, or of who has asked."""
 OF_CITIES = (Tenant.CITY, Tenant.CITIES, Tenant.PERSON)
 START_US = 1_795_200_000_000_000
+DAY_MS = 86_400_000
 PERIOD = "start=2026-01-01T00:00:00Z&end=2027-01-01T00:00:00Z"
 
 
@@ -43,10 +45,12 @@ class Belongings:
     users: list[str]
     tokens: list[str]
     word: str
+    kept: dict[str, str] = field(default_factory=dict)
+    """An incident, a hold and a preserved period, by the name they have in an address."""
 
     @property
     def marks(self) -> list[str]:
-        videos = [*self.cameras, *self.streams, *self.recordings]
+        videos = [*self.cameras, *self.streams, *self.recordings, *self.kept.values()]
         return [self.city.public_id, self.city.name, self.word, *videos, *self.groups, *self.users, *self.tokens]
 
 
@@ -69,7 +73,26 @@ async def furnish(town: Town, city: City, who: dict[str, str], word: str, count:
     user = {"name": f"{word} da Silva", "password": "uma senha de teste", "role": "USER"}
     users = [(await town.ask("POST", "/api/v1/users", user, who=who)).body["id"]]
     tokens = [(await town.ask("POST", "/api/v1/tokens", {"name": word}, who=who)).body["id"]]
-    return Belongings(city, cameras, streams, recordings, groups, users, tokens, word)
+    kept = await keep(town, who, cameras[0], word)
+    return Belongings(city, cameras, streams, recordings, groups, users, tokens, word, kept)
+
+
+async def keep(town: Town, who: dict[str, str], camera_id: str, word: str) -> dict[str, str]:
+    """Something of every kind that is kept, each with the word in its texts."""
+    start, end = rfc3339(START_US // 1000), rfc3339(START_US // 1000 + 60_000)
+    period = {"camera_id": camera_id, "start": start, "end": end}
+    hold = {"number": word, "authority": word, "purpose": word, "deadline": rfc3339(START_US // 1000 + 9 * DAY_MS)}
+    bodies = {
+        "incident_id": ("incidents", {"name": word, "note": word, "periods": [period]}),
+        "hold_id": ("holds", hold | {"periods": [period]}),
+        "preservation_id": ("preservations", period | {"reason": word}),
+    }
+    kept = {}
+    for name, (path, body) in bodies.items():
+        answer = await town.ask("POST", f"/api/v1/{path}", body, who=who)
+        assert answer.status == 201, answer.raw
+        kept[name] = answer.body["id"]
+    return kept
 
 
 @pytest.fixture
@@ -83,6 +106,7 @@ def filled(path: str, mine: Belongings) -> str:
     ids = {"camera_id": mine.cameras[0], "id": mine.cameras[0], "session_id": mine.streams[0]}
     ids |= {"group_id": mine.groups[0], "user_id": mine.users[0], "token_id": mine.tokens[0]}
     ids |= {"recording_id": mine.recordings[0], "city_id": mine.city.public_id, "file": "index.m3u8"}
+    ids |= mine.kept
     path = path.replace("{camera_id:[^/_]+}{main:(?:_main)?}", mine.cameras[0])
     for name, value in ids.items():
         path = path.replace(f"{{{name}}}", value)
@@ -93,6 +117,7 @@ QUERIES = {
     "/api/v1/recordings": f"camera_id={{}}&{PERIOD}",
     "/api/v1/cameras/{camera_id}/states": PERIOD,
     "/api/v1/streams": "camera_id={}",
+    "/api/v1/preservations/cost": f"camera_id={{}}&{PERIOD}",
 }
 
 
@@ -143,7 +168,7 @@ async def never_see_each_other(counts: tuple[int, int], words: list[str]) -> Non
 async def test_a_thing_of_the_other_city_is_as_unknown_as_one_nobody_has(town, two):
     _, theirs = two
     unknown_ids = ["1" * 8 + "-1111-4111-8111-" + "1" * 12] * 3
-    nobodys = Belongings(theirs.city, *[unknown_ids] * 6, word="")
+    nobodys = Belongings(theirs.city, *[unknown_ids] * 6, word="", kept=dict.fromkeys(theirs.kept, unknown_ids[0]))
     nobodys.city = type(theirs.city)(99, nobodys.cameras[0], "x", "active", "basic", 0, 0)
     methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
     foreign = await everything(town, town.gestor, theirs, methods)

@@ -16,7 +16,7 @@ from vmsd.config import Settings
 from vmsd.host.clocksync import KernelClock
 from vmsd.host.signing import BoxKey
 from vmsd.host.tree import Folder, Tree
-from vmsd.model.segment import segment_file_name
+from vmsd.model.segment import Segment, segment_file_name
 from vmsd.services.audit import AuditLog
 from vmsd.services.clock_trust import Timekeeper
 from vmsd.services.index import RecordingIndex
@@ -24,6 +24,9 @@ from vmsd.services.segment_files import SegmentFiles
 from vmsd.services.storage import BreakerState, DiskWatch
 from vmsd.store.cities import Cities
 from vmsd.store.database import Database, open_database
+from vmsd.store.deletable import free_stretches
+from vmsd.store.kept_periods import KeptPeriods
+from vmsd.store.scope import Scope
 from vmsd.store.system import CameraFolder, System
 from vmsd.tasks.hasher import Hasher
 from vmsd.tasks.indexer import Indexer
@@ -195,13 +198,18 @@ class Box:
         )
         return {row["start_us"] // 1000: row["reason"] for row in rows}
 
-    async def flag(self, camera: Camera, start_ms: int, flag: int) -> None:
-        async with self.database.write() as transaction:
-            await transaction.execute(
-                "UPDATE segment SET flags = flags | :flag WHERE city_id = :city AND camera_id = :camera "
-                "AND start_us = :start",
-                {"flag": flag, "city": camera.key[0], "camera": camera.key[1], "start": start_ms * 1000},
-            )
+    async def keep(self, camera: Camera, start_ms: int, end_ms: int | None = None) -> None:
+        """As somebody does who preserves the period, or what was recorded at the moment."""
+        scope = Scope(self.database, camera.key[0])
+        who = {"reason": "a test", "person": None, "person_name": None, "now_ms": self.clock.wall}
+        async with scope.write() as transaction:
+            await KeptPeriods(scope).add(transaction, camera.key[1], start_ms, end_ms or start_ms + 1, **who)
+
+    async def free(self, camera: Camera, limit: int) -> list[Segment]:
+        """The oldest that may be deleted, whatever their age."""
+        stretches = free_stretches(await self.system.kept(), {camera.key: None})
+        found = [one for stretch in stretches for one in await self.system.free(stretch, limit)]
+        return found[:limit]
 
     async def cities(self) -> list[str]:
         return [city.name for city in await Cities(self.database).list()]

@@ -12,6 +12,7 @@ from vmsd.host.clocksync import KernelClock, read_kernel_clock
 from vmsd.model.audit import Who
 from vmsd.services.clock_trust import Doubt, Timekeeper, judge_start
 from vmsd.services.interventions import Interventions
+from vmsd.services.outages import Outages
 from vmsd.store.audit import Audit
 from vmsd.tasks.clockwatch import ClockWatch
 
@@ -155,6 +156,32 @@ async def test_every_step_is_a_row_whether_it_was_believed_or_not(box: Box):
     (row,) = await box.database.read("SELECT facts FROM audit WHERE seq = 1")
     told = {"from": "2026-11-21T11:00:10.000Z", "to": "2026-11-21T11:00:30.000Z", "step_ms": 20_000}
     assert json.loads(row["facts"]) == told
+
+
+async def lost(box: Box) -> list[tuple[int, int]]:
+    """Times that never were, from now on in seconds."""
+    outages = await Outages(box.database).between(0, 2 * NOW_MS)
+    return [((one.start_ms - NOW_MS) // 1000, (one.end_ms - NOW_MS) // 1000) for one in outages]
+
+
+async def test_times_jumped_over_by_a_clock_that_is_believed_never_were(box: Box):
+    watch = ClockWatch(box.keeper, box.database, box.audit, box.clock)
+    box.kernel = SYNCED
+    for step_ms in (0, 3 * HOUR_MS, -HOUR_MS, 0):
+        box.clock.pass_s(5)
+        box.clock.wall += step_ms
+        await watch.once()
+    assert await lost(box) == [(5, 5 + 3 * 3600 + 5)]
+
+
+async def test_a_jump_that_was_taken_back_cost_no_time(box: Box):
+    watch = ClockWatch(box.keeper, box.database, box.audit, box.clock)
+    for step_ms in (0, YEARS_56, 0, -YEARS_56):
+        box.clock.pass_s(5)
+        box.clock.wall += step_ms
+        await watch.once()
+    assert box.keeper.trusted
+    assert await lost(box) == []
 
 
 async def test_a_drift_and_a_late_look_are_no_steps(box: Box):

@@ -197,12 +197,12 @@ async def test_what_people_decided_stays_when_a_file_is_seen_again(box: Box):
     camera = await box.camera()
     camera.record(HOUR_AGO)
     await box.scan()
-    await box.flag(camera, HOUR_AGO, SegmentFlag.PRESERVED)
+    await box.keep(camera, HOUR_AGO)
     await box.scan()
     await box.indexer().once()
     row = (await box.rows(camera))[HOUR_AGO]
-    assert row["flags"] == SegmentFlag.PRESERVED
     assert row["sha256"] is not None
+    assert await box.free(camera, 10) == []
 
 
 async def test_the_indexer_and_the_scanner_agree_on_every_file(tmp_path):
@@ -212,7 +212,7 @@ async def test_the_indexer_and_the_scanner_agree_on_every_file(tmp_path):
         async with open_box(tmp_path / name) as box:
             camera, indexer = await box.camera(), box.indexer()
             for index in range(4):
-                start = HOUR_AGO + 10_000 * index
+                start = NOW_MS - 40_000 + 10_000 * index
                 camera.begin(start, 1 + index)
                 if name == "followed":
                     await indexer.once()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from tests.unit.tasks.recording_box import DAY_MS, HOUR_MS, NOW_MS, Box, files_i
 from vmsd.errors import StorageFull
 from vmsd.host.clocksync import KernelClock
 from vmsd.host.disk import DiskUsage
-from vmsd.model.segment import PurgeReason, SegmentFlag, SegmentState
+from vmsd.model.segment import PurgeReason, SegmentState
 from vmsd.store.audit import Audit
+from vmsd.store.purges import Purges, ledger_digest
+from vmsd.store.scope import Scope
 
 GB = 10**9
 OLD = NOW_MS - 8 * DAY_MS
@@ -70,11 +73,11 @@ async def test_age_is_counted_from_the_end_of_a_segment(box: Box):
     assert start not in await box.rows(camera)
 
 
-async def test_preserved_and_incident_video_is_never_deleted(box: Box, monkeypatch):
+async def test_preserved_video_is_never_deleted(box: Box, monkeypatch):
     camera = await box.camera()
     await fill(box, camera, [OLD, OLD + 2000, OLD + 4000])
-    await box.flag(camera, OLD, SegmentFlag.PRESERVED)
-    await box.flag(camera, OLD + 2000, SegmentFlag.INCIDENT)
+    await box.keep(camera, OLD)
+    await box.keep(camera, OLD + 2000)
     monkeypatch.setattr("vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, 0, 0, 0))
     await box.sweeper().once()
     assert list(await box.rows(camera)) == [OLD, OLD + 2000]
@@ -88,8 +91,8 @@ async def test_video_preserved_at_the_last_moment_stays(box: Box, monkeypatch):
     mark = box.system.mark
 
     async def preserve_first(segments, reason):
-        await box.flag(camera, OLD, SegmentFlag.PRESERVED)
-        await mark(segments, reason)
+        await box.keep(camera, OLD)
+        return await mark(segments, reason)
 
     monkeypatch.setattr(box.system, "mark", preserve_first)
     await box.sweeper().once()
@@ -127,8 +130,9 @@ async def test_a_clock_that_jumps_in_the_middle_of_a_sweep_ends_it(box: Box, mon
     mark = box.system.mark
 
     async def jump_after(segments, reason):
-        await mark(segments, reason)
+        marked = await mark(segments, reason)
         box.clock.wall += 30 * DAY_MS
+        return marked
 
     monkeypatch.setattr(box.system, "mark", jump_after)
     monkeypatch.setattr("vmsd.tasks.sweeper.HOURLY_SHARE", 1.0)
@@ -251,7 +255,7 @@ async def test_mark_unlink_sync_drop_happen_in_that_order(box: Box, monkeypatch)
     def note(name, real):
         async def noted(*args):
             order.append(name)
-            await real(*args)
+            return await real(*args)
 
         return noted
 
@@ -267,32 +271,58 @@ async def told(box: Box) -> list[dict[str, Any]]:
     """What the audit log says of deletions, with their reason and camera."""
     rows = await Audit(box.database).chunk(0, 10**9, 10**6)
     return [
-        json.loads(row.facts) | {"why": row.reason, "camera": row.subject, "action": row.action}
+        json.loads(row.facts) | {"why": row.reason, "camera": row.subject, "action": row.action, "at_ms": row.at_ms}
         for row in rows
         if row.action.startswith("recording.")
     ]
 
 
-async def test_a_deletion_is_a_row_of_the_log_for_each_camera(box: Box, monkeypatch):
+async def test_a_pass_is_one_row_of_the_log_for_each_city_and_reason(box: Box, monkeypatch):
     monkeypatch.setattr("vmsd.tasks.sweeper.HOURLY_SHARE", 1.0)
-    one, two = await box.camera(1), await box.camera(2, days=2)
+    one, two, short = await box.camera(1), await box.camera(2), await box.camera(3, days=2)
+    other = await box.camera(1, city=2)
     await fill(box, one, [OLD, OLD + 2000, OLD + 4000, YOUNG])
-    await fill(box, two, [NOW_MS - 3 * DAY_MS])
+    await fill(box, two, [OLD + 6000])
+    await fill(box, short, [NOW_MS - 3 * DAY_MS])
+    await fill(box, other, [OLD])
     size = one.path(OLD).stat().st_size
+    await box.sweeper(purge_batch=2).once()
     await box.sweeper().once()
-    await box.sweeper().once()
-    first, second = "2026-11-13T11:00:00.000Z", "2026-11-13T11:00:04.000Z"
-    purged = {"action": "recording.purged"}
-    assert sorted(await told(box), key=lambda row: row["recordings"]) == [
-        purged
-        | {"why": "retention_camera", "camera": two.folder.camera, "recordings": 1, "bytes": size}
-        | {"first": "2026-11-18T11:00:00.000Z", "last": "2026-11-18T11:00:00.000Z"},
-        purged
-        | {"why": "retention_plan", "camera": one.folder.camera, "recordings": 3, "bytes": 3 * size}
-        | {"first": first, "last": second},
+    rows = sorted(await told(box), key=lambda row: (row["recordings"], row["why"]))
+    assert [(row["why"], row["camera"], row["cameras"], row["recordings"], row["bytes"]) for row in rows] == [
+        ("retention_camera", short.folder.camera, 1, 1, size),
+        ("retention_plan", other.folder.camera, 1, 1, size),
+        ("retention_plan", one.folder.city, 2, 4, 4 * size),
     ]
-    *_, row = await Audit(box.database).chunk(0, 100, 100)
-    assert (row.city, row.person_name) == (one.folder.city, None)
+    assert (rows[2]["first"], rows[2]["last"]) == ("2026-11-13T11:00:00.000Z", "2026-11-13T11:00:06.000Z")
+
+
+async def test_the_log_proves_every_line_of_the_ledger(box: Box):
+    camera, other = await box.camera(1), await box.camera(2)
+    await fill(box, camera, [OLD, OLD + 2000, YOUNG])
+    await fill(box, other, [OLD])
+    camera.path(YOUNG).unlink()
+    await box.sweeper().once()
+    box.clock.pass_s(600)
+    await box.scan()
+    lines = [line for _, line in await Purges(Scope(box.database, camera.key[0])).lines(0, 2 * NOW_MS, limit=100)]
+    assert [line.reason for line in lines] == ["retention_plan"] * 3 + ["vanished"]
+    by_moment = {}
+    for line in lines:
+        by_moment.setdefault((line.purged_ms, str(line.reason)), []).append(line)
+    proofs = {(row["at_ms"], row["why"]): row["ledger_sha256"] for row in await told(box)}
+    assert proofs == {moment: ledger_digest(of_moment) for moment, of_moment in by_moment.items()}
+    changed = [replace(lines[0], size_bytes=lines[0].size_bytes + 1), *lines[1:3]]
+    assert ledger_digest(changed) not in proofs.values()
+
+
+async def test_two_drops_in_one_millisecond_are_told_apart(box: Box):
+    camera = await box.camera()
+    await fill(box, camera, [OLD, OLD + 2000])
+    for segment in await box.free(camera, 2):
+        await box.system.mark([segment], PurgeReason.SPACE)
+        await box.system.drop_garbage([segment], NOW_MS)
+    assert [row["at_ms"] for row in await told(box)] == [NOW_MS, NOW_MS + 1]
 
 
 async def test_no_recording_leaves_the_index_that_the_log_does_not_tell_of(box: Box, monkeypatch):
@@ -324,7 +354,7 @@ async def test_files_somebody_else_has_deleted_are_told_of_as_such(box: Box):
 async def test_what_is_being_deleted_by_us_has_not_vanished(box: Box):
     camera = await box.camera()
     await fill(box, camera, [OLD])
-    (oldest, *_) = await box.system.free(camera.key, 0, 1)
+    (oldest,) = await box.free(camera, 1)
     await box.system.mark([oldest], PurgeReason.RETENTION_PLAN)
     await box.system.drop_vanished([(camera.key, OLD * 1000)], NOW_MS)
     assert await told(box) == []
@@ -383,7 +413,7 @@ async def test_whatever_is_deleted_was_allowed_to_be(tmp_path_factory, ages, pro
         await box.scan()
         kept = {start for index, start in enumerate(starts) if protected >> index & 1}
         for start in kept:
-            await box.flag(camera, start, SegmentFlag.PRESERVED)
+            await box.keep(camera, start)
         box.clock.wall += jump_days * DAY_MS
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, (8 + free_gb) * GB, 0, 0))

@@ -86,6 +86,31 @@ CREATE TABLE segment_clock (
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- What has not been judged yet by a trusted clock, and what is being renamed: nearly nothing.
+CREATE INDEX segment_clock_pending ON segment_clock (boot_id, city_id, camera_id, start_us) WHERE not_after_ms IS NULL;
+
+CREATE TRIGGER segment_clock_dropped AFTER DELETE ON segment BEGIN
+    DELETE FROM segment_clock
+    WHERE city_id = old.city_id AND camera_id = old.camera_id AND start_us = old.start_us;
+END;
+
+-- A file that is being renamed is not deleted on the way.
+CREATE TRIGGER segment_moving BEFORE UPDATE OF state ON segment
+WHEN new.state = 2 AND old.state <> 2 AND EXISTS (
+    SELECT 1 FROM segment_clock
+    WHERE segment_clock.city_id = old.city_id AND segment_clock.camera_id = old.camera_id
+        AND segment_clock.start_us = old.start_us AND corrected_us <> segment_clock.start_us
+)
+BEGIN
+    SELECT RAISE(IGNORE);
+END;
+
+INSERT INTO segment_clock (city_id, camera_id, start_us, boot_id, offset_ms)
+SELECT city_id, camera_id, start_us, '', 0 FROM segment WHERE flags & 2;
+
+-- Those whose bytes are not what they were: none, where all is well.
+CREATE INDEX segment_altered ON segment (city_id, camera_id, start_us) WHERE flags & 32;
+
 CREATE TABLE recording_switch (
     city_id INTEGER NOT NULL,
     camera_id INTEGER NOT NULL,
@@ -126,11 +151,11 @@ CREATE TABLE export (
     attempts INTEGER NOT NULL,
     done_bytes INTEGER NOT NULL,
     total_bytes INTEGER NOT NULL,
-    missing_ms INTEGER,
     created_ms INTEGER NOT NULL,
     changed_ms INTEGER NOT NULL,
     ended_ms INTEGER,
     expires_ms INTEGER,
+    removed_ms INTEGER,
     failure TEXT,
     result TEXT,
     PRIMARY KEY (city_id, id),

@@ -37,6 +37,7 @@ async function load() {
   document.title = `${camera.name} · ${document.body.dataset.title}`;
   fill(document, { name: camera.name, group: camera.group });
   show($("#group-name"), Boolean(camera.group));
+  show($("#replay"), may(me, "replay", camera));
   show($("#edit"), may(me, "configure", camera));
   $("#recording").disabled = !may(me, "manage", camera);
   show($("#sound"), camera.audio);

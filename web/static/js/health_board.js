@@ -24,6 +24,7 @@ async function askSystem() {
   showMediaServer(system.mediamtx);
   showClock(system.clock);
   showServer(system);
+  showPower(system.last_power_loss);
   showTasks(system.tasks);
   judge();
 }
@@ -112,10 +113,17 @@ function showPromise(total) {
   const holding = known ? say("promise.holds", { n: number(holds, holds < 100 ? 1 : 0) }) : say(word);
   const promising = say("promise.promised", { n: promised });
   const broken = breaks ? say("promise.breaks", { date: date(Date.parse(breaks)) }) : say("promise.fine");
-  fill(card, { holds: holding, promised: promising, forecast: known ? broken : say("promise.unknown") });
+  const forecast = known ? broken : say("promise.unknown");
+  fill(card, { holds: holding, promised: promising, forecast, protected: protectedWords(total) });
   const scale = Math.max(promised * 1.5, Math.min(holds ?? 0, promised * 3));
   setGauge(card, (holds ?? 0) / scale, state, `${holding}. ${promising}`);
   setMark(card, "promised", promised / scale);
+}
+
+function protectedWords({ protected_bytes: taken, protected_days: days }) {
+  if (!taken) return "";
+  const facts = { bytes: bytes(taken), days: number(days ?? 0, days < 10 ? 1 : 0) };
+  return say(days === null ? "promise.protected.bytes" : "promise.protected", facts);
 }
 
 function showBreaker(breaker) {
@@ -166,6 +174,55 @@ function showServer({ database, hls, uptime, version }) {
   const viewers = hls.viewers ?? 0;
   const words = count("server.words", viewers).replace("{size}", bytes(database.bytes));
   fill(card, { words, since: `vmsd ${version}, ${say("running", { time: duration(uptime) })}` });
+}
+
+function showPower(loss) {
+  const card = $("#power");
+  show(card, Boolean(loss));
+  if (!loss) return;
+  const sound = loss.integrity === "ok";
+  const badge = say(sound ? "power.over" : "power.doubtful");
+  showState($(".badge", card), sound ? "ok" : "warn", badge, sound ? "circle-check" : "triangle-alert");
+  const facts = {
+    start: fullMoment(Date.parse(loss.start)),
+    end: timeOfDay(Date.parse(loss.end)),
+    lost: duration(loss.lost),
+    integrity: say(`power.${loss.integrity}`),
+  };
+  fill(card, { words: say("power.words", facts), more: count("power.cameras", loss.cameras) });
+}
+
+async function askIntegrity() {
+  showIntegrity(await api("/system/integrity", { cityId: "" }));
+}
+
+function showIntegrity({ running, last }) {
+  const card = $("#integrity");
+  const key = integrityKey(running, last);
+  const state = { running: "starting", never: "starting", ok: "ok", bad: "bad", stopped: "bad" }[key];
+  const picture = { ok: "circle-check", bad: "triangle-alert", stopped: "triangle-alert" }[key] ?? "loader";
+  showState($(".badge", card), state, say(`integrity.${key}`), picture);
+  $("#check").disabled = running;
+  if (last) fill(card, integrityWords(last));
+}
+
+function integrityKey(running, last) {
+  if (running) return "running";
+  if (!last) return "never";
+  if (last.stopped) return "stopped";
+  return last.altered || last.missing ? "bad" : "ok";
+}
+
+function integrityWords(last) {
+  const [began, ended] = [Date.parse(last.started_at), Date.parse(last.ended_at)];
+  return {
+    when: say("integrity.when", { when: fullMoment(began), length: duration((ended - began) / 1000) }),
+    files: number(last.files),
+    hashed: say("integrity.hashed", { files: number(last.hashed), bytes: bytes(last.bytes) }),
+    altered: number(last.altered),
+    missing: number(last.missing),
+    quarantined: number(last.quarantined),
+  };
 }
 
 const taskName = (task) => (knows(`task.${task.name}`) ? say(`task.${task.name}`) : task.name);
@@ -229,7 +286,16 @@ $("#confirm-clock")?.addEventListener("click", () => {
 $("#adopt")?.addEventListener("click", () => {
   mend($("#sure-volume"), {}, "/system/volume/adopt", "volume.adopted", { 409: "volume.none" });
 });
+$("#check")?.addEventListener("click", async () => {
+  try {
+    showIntegrity(await api("/system/integrity", { method: "POST", cityId: "" }));
+    done(say("integrity.begun"));
+  } catch (error) {
+    showFailure(error);
+  }
+});
 feed.addEventListener("states", judge);
 feed.addEventListener("contact", judge);
 repeat(askSystem, 2000);
 repeat(askStorage, 30_000);
+if ($("#integrity")) repeat(askIntegrity, 5000);

@@ -6,9 +6,12 @@ import { $, $$, show, write } from "./dom.js";
 import { feed } from "./feed.js";
 import { showNotices } from "./notices.js";
 import "./prove.js";
+import { repeat } from "./repeat.js";
 import { say } from "./words.js";
 
 const YEAR_S = 31_536_000;
+const CITY_NOTICES_MS = 60_000;
+let cityNotices = [];
 
 function setCookie(name, value) {
   document.cookie = `${name}=${value}; path=/; max-age=${YEAR_S}; SameSite=Lax`;
@@ -44,6 +47,12 @@ function tick() {
   if (!hasServerTime()) return;
   write($("[data-slot=clock-time]"), timeOfDay(serverNow()));
   write($("[data-slot=clock-day]"), weekday(serverNow()));
+}
+
+/** What only informs stands on the first page alone: elsewhere it would be one more banner to look past. */
+async function askCityNotices() {
+  const { items } = await api("/notices");
+  cityNotices = items.filter(({ level }) => level !== "info" || location.pathname === "/");
 }
 
 async function logOut() {
@@ -117,6 +126,7 @@ dressMenu();
 offerCities();
 $("#log-out").addEventListener("click", logOut);
 feed.addEventListener("contact", followContact);
-feed.addEventListener("states", () => showNotices(feed.notices));
+feed.addEventListener("states", () => showNotices([...feed.notices, ...cityNotices]));
 setInterval(tick, 250);
 feed.start();
+if (document.body.dataset.cityId) repeat(askCityNotices, CITY_NOTICES_MS);

@@ -1,0 +1,161 @@
+"""Snapshots of the database that an operator takes away, each with its digest beside it, and brings back."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from vmsd.clock import Clock
+from vmsd.errors import Invalid
+from vmsd.host.signing import BoxKey
+from vmsd.model.audit import Action, Entry, Fact, Who
+from vmsd.services.audit import AuditLog
+from vmsd.services.lifetime import RUNNING
+from vmsd.store.database import Database, open_database
+from vmsd.store.rescue import fold, keep_beside, peek, refuse_unfit
+
+DIGEST = ".sha256"
+KEPT = ".before-restore"
+PRIVATE = 0o600
+SQLITE = b"SQLite format 3\0"
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Restored:
+    """`kept` is where the database is now that was there before; `proven` when a digest vouched for the snapshot."""
+
+    kept: Path | None
+    proven: bool
+
+
+async def back_up(database: Database, audit: AuditLog, file: Path, by: Who) -> str:
+    """Make a snapshot at `file`, durably, and its digest beside it; the digest. `Invalid` when that place is taken.
+
+    An older snapshot of the same name is replaced: at every moment one of the two is there, whole.
+    """
+    refuse_place(file, database.path)
+    temporary = file.with_name(f".{file.name}.new")
+    _remove(temporary, *(temporary.with_name(temporary.name + side) for side in ("-journal", "-wal", "-shm")))
+    await database.back_up(temporary)
+    digest, size = await asyncio.to_thread(_put_in_place, temporary, file)
+    facts: dict[str, Fact] = {"snapshot": file.name, "sha256": digest, "bytes": size}
+    await audit.record(Entry(Action.DATABASE_BACKED_UP, by, facts=facts))
+    return digest
+
+
+def refuse_place(file: Path, database: Path) -> None:
+    """Raises `Invalid` unless a snapshot may be written there."""
+    if not file.parent.is_dir():
+        raise Invalid(f"there is no folder {file.parent}")
+    if not file.exists():
+        return
+    if file.resolve() == database.resolve():
+        raise Invalid(f"{file} is the database itself")
+    with file.open("rb") as opened:
+        if opened.read(len(SQLITE)) != SQLITE:
+            raise Invalid(f"{file} is there already, and is no snapshot")
+
+
+def _put_in_place(temporary: Path, file: Path) -> tuple[str, int]:
+    """A digest stands beside no other file than its own: the old one goes first, the new one comes last."""
+    temporary.chmod(PRIVATE)
+    digest, size = _sync(temporary), temporary.stat().st_size
+    beside = file.with_name(file.name + DIGEST)
+    _remove(beside)
+    temporary.rename(file)
+    _sync_folder(file.parent)
+    new = file.with_name(f".{file.name}{DIGEST}.new")
+    new.write_text(f"{digest}  {file.name}\n", "utf-8")
+    _sync(new)
+    new.rename(beside)
+    _sync_folder(file.parent)
+    return digest, size
+
+
+async def restore(database: Path, key: BoxKey, clock: Clock, file: Path, by: Who, carried: Iterable[str]) -> Restored:
+    """Put a snapshot in the database's place; nobody may have that open.
+
+    `carried` are the keys of facts of this machine, not of what was saved: they stay as they are now. The row of the
+    audit log is in the new database before that is the database: a crash anywhere leaves the old one or the new one.
+    """
+    copy = database.with_name(f"{database.name}.restoring")
+    _remove(copy, *(copy.with_name(copy.name + side) for side in ("-journal", "-wal", "-shm")))
+    try:
+        digest = await asyncio.to_thread(_copied, file, copy)
+        proven = await asyncio.to_thread(_refuse_damaged, file, digest)
+        await asyncio.to_thread(refuse_unfit, copy, file.name)
+    except Invalid:
+        _remove(copy)
+        raise
+    await asyncio.to_thread(fold, database)
+    remembered = {name: value for name in carried if (value := await asyncio.to_thread(peek, database, name))}
+    facts: dict[str, Fact] = {"snapshot": file.name, "sha256": digest, "proven": proven}
+    async with open_database(copy) as opened:
+        audit = AuditLog(opened, key, clock, lambda: False)
+        await audit.record(Entry(Action.DATABASE_RESTORED, by, facts=facts), {**remembered, RUNNING: ""})
+    await asyncio.to_thread(fold, copy)
+    return Restored(await asyncio.to_thread(_take_place, copy, database), proven)
+
+
+def _refuse_damaged(file: Path, digest: str) -> bool:
+    """Raises `Invalid` when the digest beside a snapshot is of other bytes; False when there is none."""
+    try:
+        told = file.with_name(file.name + DIGEST).read_text("utf-8").split()
+    except FileNotFoundError:
+        return False
+    if not told or told[0] != digest:
+        raise Invalid(f"{file.name} is damaged: {file.name}{DIGEST} was made of other bytes")
+    return True
+
+
+def _copied(file: Path, copy: Path) -> str:
+    hashed = hashlib.sha256()
+    with file.open("rb") as source, open(copy, "xb", opener=_privately) as target:
+        while data := source.read(CHUNK_BYTES):
+            hashed.update(data)
+            target.write(data)
+    return hashed.hexdigest()
+
+
+def _take_place(copy: Path, database: Path) -> Path | None:
+    _sync(copy)
+    kept = keep_beside(database, KEPT)
+    copy.rename(database)
+    _sync_folder(database.parent)
+    return kept
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags, PRIVATE)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _sync(file: Path) -> str:
+    """Make a file durable; the hash of its bytes."""
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+    return _digest(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(*files: Path) -> None:
+    for file in files:
+        with suppress(FileNotFoundError):
+            file.unlink()

@@ -1,0 +1,335 @@
+"""Puts a period of recorded files into one flat MP4 that plays anywhere, without touching a single sample.
+
+Within one recorder's run a file follows the one before by the recorder's own clock; otherwise by the wall clock of
+the files' names. What is missing in between is left out, and playing goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from operator import attrgetter
+from pathlib import Path
+from typing import BinaryIO
+
+from vmsd.errors import BadMedia
+from vmsd.video.clip import Clip, Source, Tell
+from vmsd.video.clip_track import ClipTrack
+from vmsd.video.flat import MOVIE_TIMESCALE, Showing, head
+from vmsd.video.fmp4 import moofs, read_header
+from vmsd.video.fragments import TrackRun, is_sync, runs_of
+from vmsd.video.header import Header, Mtxi
+from vmsd.video.layouts import Layout, read_layouts
+from vmsd.video.spans import NS_PER_MS, TOLERANCE_NS, Spans
+from vmsd.video.spool import Spool
+
+NS_PER_S = 1_000_000_000
+SEAMS_PER_S = 10
+"""A file that begins within a tenth of a second after the one before it has lost nothing."""
+_PLAYED_EVERYWHERE = {"h264", "aac", "mp3"}
+
+
+@dataclass(frozen=True)
+class _File:
+    """One recorded file in the clip: `base_ns` is where its own zero lies in the clip's time."""
+
+    source: Source
+    layouts: Mapping[int, Layout]
+    main: int
+    mtxi: Mtxi | None
+    base_ns: int
+    from_tick: int
+    until_ns: int
+    joined: bool
+
+    @property
+    def zero_ns(self) -> int:
+        """Its zero by the wall clock."""
+        return self.source.start_us * 1000
+
+    @property
+    def timescale(self) -> int:
+        return self.layouts[self.main].track.timescale
+
+    def from_tick_of(self, run: TrackRun) -> int:
+        """From where on its samples are wanted."""
+        own = self.layouts[run.track_id].track.timescale
+        return self.from_tick if run.track_id == self.main else -(-self.from_tick * own // self.timescale)
+
+    def until_tick_of(self, run: TrackRun) -> int:
+        return -(-self.until_ns * self.layouts[run.track_id].track.timescale // NS_PER_S)
+
+
+def stitch(sources: Iterable[Source], start_ms: int, end_ms: int, folder: Path, tell: Tell) -> Clip | None:
+    """The clip of `[start_ms, end_ms)`; None when no sample of it can be read.
+
+    `sources` are in the order of their starts. It begins with the keyframe at or before the start, which an edit list
+    hides. `folder` is for the tables of long clips. Of a damaged file it takes what is whole.
+    """
+    stitcher = Stitcher(start_ms, end_ms, folder, tell)
+    try:
+        for source in sources:
+            stitcher.take(source)
+        return stitcher.finish()
+    except BaseException:
+        stitcher.close()
+        raise
+
+
+class Stitcher:
+    """Reads every file's tables once; of the samples it only notes where they lie."""
+
+    def __init__(self, start_ms: int, end_ms: int, folder: Path, tell: Tell) -> None:
+        self._spans = Spans(start_ms, end_ms)
+        self._folder = folder
+        self._tell = tell
+        self._tracks: dict[tuple[str, int, bytes], ClipTrack] = {}
+        self._ranges = Spool("Q", folder)
+        self._open_range = (0, 0)
+        self._sources: list[tuple[Source, int]] = []
+        self._placed = 0
+        self._before: _File | None = None
+        self._reached_ns = 0
+        self._shown_ns = 0
+        self._awaits_sync = True
+        self._notes: set[str] = set()
+
+    def take(self, source: Source) -> None:
+        try:
+            with source.opened() as handle, os.fdopen(handle, "rb", buffering=0, closefd=False) as video:
+                header = read_header(video)
+                opened = self._open(source, header, read_layouts(video, header), video)
+                if opened is not None:
+                    self._take(opened, header, video)
+        except FileNotFoundError:
+            self._notes.add("file_missing")
+        except BadMedia:
+            self._notes.add("file_damaged")
+
+    def _open(self, source: Source, header: Header, layouts: Mapping[int, Layout], video: BinaryIO) -> _File | None:
+        """Where the file lies in the clip; None when it holds nothing of the period."""
+        main = header.video or next(iter(header.tracks), None)
+        zero_ns = source.start_us * 1000
+        if main is None or zero_ns >= self._spans.end_ns:
+            return None
+        base_ns, joined = self._place_of(source, header.mtxi)
+        from_tick = 0
+        if zero_ns < self._spans.start_ns and not joined:
+            wanted = (self._spans.start_ns - zero_ns) * main.timescale // NS_PER_S
+            found = _beginning(self._fragments(video, header), main.id, wanted)
+            if found is None:
+                return None
+            from_tick, shown_tick = found
+            if self._before is None:
+                base_ns = -from_tick * NS_PER_S // main.timescale
+                self._shown_ns = base_ns + max(self._spans.start_ns - zero_ns, shown_tick * NS_PER_S // main.timescale)
+        until_ns = self._spans.end_ns - zero_ns
+        return _File(source, layouts, main.id, header.mtxi, base_ns, from_tick, until_ns, joined)
+
+    def _place_of(self, source: Source, mtxi: Mtxi | None) -> tuple[int, bool]:
+        """(the clip's time at the file's zero, whether it goes on without a break)."""
+        before = self._before
+        if before is None:
+            return 0, False
+        further_ns = _further_ns(before.mtxi, mtxi)
+        if further_ns is not None:
+            base_ns = before.base_ns + further_ns
+            if abs(base_ns - self._reached_ns) <= TOLERANCE_NS:
+                return base_ns, True
+        base_ns = before.base_ns + (source.start_us - before.source.start_us) * 1000
+        if base_ns < self._reached_ns - TOLERANCE_NS:
+            self._notes.add("overlap")
+        near = self._reached_ns <= base_ns <= self._reached_ns + TOLERANCE_NS
+        return (base_ns if near else self._reached_ns), False
+
+    def _take(self, file: _File, header: Header, video: BinaryIO) -> None:
+        self._awaits_sync = not file.joined
+        taken, ranges_before = False, self._range_count
+        for runs in self._fragments(video, header):
+            taken |= self._take_runs(file, runs, first=not taken)
+            if all(run.start >= file.until_tick_of(run) for run in runs):
+                break
+        if taken:
+            self._close_range()
+            self._sources.append((file.source, self._range_count - ranges_before))
+            self._before = file
+
+    def _fragments(self, video: BinaryIO, header: Header) -> Iterator[list[TrackRun]]:
+        """Up to the first that makes no sense."""
+        for moof, place, mdat in moofs(video, header.header_bytes):
+            self._tell(0)
+            try:
+                yield runs_of(header, moof, place, mdat)
+            except BadMedia:
+                self._notes.add("file_damaged")
+                return
+
+    def _take_runs(self, file: _File, runs: list[TrackRun], *, first: bool) -> bool:
+        kept = [cut for run in runs if (cut := self._cut(file, run)) is not None]
+        for run in sorted(kept, key=attrgetter("offset")):
+            layout = file.layouts[run.track_id]
+            track = self._track(layout)
+            scaled = _scaled(run, layout.track.timescale, track.timescale)
+            at = scaled.start + _round(file.base_ns * track.timescale, NS_PER_S)
+            if run.track_id == file.main:
+                whole = first and file.joined and at - track.end <= track.timescale // SEAMS_PER_S
+                self._cover(file, run, joined=whole)
+            place = self._place(run.offset, sum(run.sizes))
+            track.add(scaled, at, place, track.entry_of(layout))
+            self._reached_ns = max(self._reached_ns, track.end * NS_PER_S // track.timescale)
+        return bool(kept)
+
+    def _cut(self, file: _File, run: TrackRun) -> TrackRun | None:
+        """What is wanted of it: not before the beginning, nor from the end on, and pictures from a keyframe on."""
+        if not run.sizes:
+            return None
+        first, last = 0, len(run.sizes)
+        from_tick, until_tick = file.from_tick_of(run), file.until_tick_of(run)
+        end = run.start + sum(run.durations)
+        if run.start < from_tick or end > until_tick:
+            starts = list(accumulate(run.durations[:-1], initial=run.start))
+            first, last = bisect_left(starts, from_tick), bisect_left(starts, until_tick)
+        if run.track_id == file.main and self._awaits_sync:
+            first = next((at for at in range(first, last) if is_sync(run.flags[at])), last)
+            self._awaits_sync = first == last
+        if first >= last:
+            return None
+        return _slice(run, first, last) if last - first < len(run.sizes) else run
+
+    def _track(self, layout: Layout) -> ClipTrack:
+        track = self._tracks.get(layout.key)
+        if track is None:
+            track = self._tracks[layout.key] = ClipTrack(layout, self._folder)
+        return track
+
+    def _place(self, offset: int, count: int) -> int:
+        """Note a range to be copied; where it will lie in the clip's data."""
+        start, end = self._open_range
+        if offset != end:
+            self._close_range()
+            start = offset
+        self._open_range = (start, offset + count)
+        self._placed += count
+        return self._placed - count
+
+    def _close_range(self) -> None:
+        start, end = self._open_range
+        if end > start:
+            self._ranges.extend((start, end - start))
+        self._open_range = (0, 0)
+
+    @property
+    def _range_count(self) -> int:
+        return len(self._ranges) // 2
+
+    def _cover(self, file: _File, run: TrackRun, *, joined: bool) -> None:
+        """Note the wall time of pictures."""
+        ticks = accumulate(run.durations, initial=run.start)
+        moments = [tick * NS_PER_S // file.timescale for tick in ticks]
+        durations = [after - at for at, after in pairwise(moments)]
+        self._spans.add_pictures(file.zero_ns + moments[0], durations, file.base_ns + moments[0], joined=joined)
+
+    def finish(self) -> Clip | None:
+        """None when there is nothing."""
+        if not self._spans:
+            self.close()
+            return None
+        for track in self._tracks.values():
+            track.finish()
+        tracks = sorted(self._tracks.values(), key=lambda track: track.kind, reverse=True)
+        from_ns, until_ns = max(self._shown_ns, min(map(_first_ns, tracks))), self._spans.reached_ns
+        shown = [(track, part) for track in tracks if (part := _showing(track, from_ns, until_ns)) is not None]
+        duration = _round((until_ns - from_ns) * MOVIE_TIMESCALE, NS_PER_S)
+        spans = self._spans.listed(from_ns)
+        codecs = tuple(dict.fromkeys(codec for track in tracks for codec in track.codecs))
+        self._notes |= {f"codec_{codec}" for codec in codecs if codec not in _PLAYED_EVERYWHERE}
+        kinds = [key[:2] for key in self._tracks]
+        if any(len(track.entries) > 1 for track in tracks) or len(set(kinds)) < len(kinds):
+            self._notes.add("codec_changed")
+        return Clip(
+            spans=spans,
+            duration_ms=(until_ns - from_ns) // NS_PER_MS,
+            codecs=codecs,
+            notes=frozenset(self._notes),
+            head=head(shown, duration, spans[0].start_ms, self._placed),
+            data_bytes=self._placed,
+            sources=self._sources,
+            ranges=self._ranges,
+            tracks=tracks,
+        )
+
+    def close(self) -> None:
+        self._ranges.close()
+        for track in self._tracks.values():
+            track.close()
+
+
+def _beginning(fragments: Iterable[list[TrackRun]], main: int, wanted: int) -> tuple[int, int] | None:
+    """The keyframe at or before the tick `wanted`, or else the first one: when it is decoded, and when shown.
+
+    None when the file ends before that tick.
+    """
+    found: tuple[int, int] | None = None
+    end = 0
+    for runs in fragments:
+        for run in (run for run in runs if run.track_id == main):
+            starts = accumulate(run.durations, initial=run.start)
+            for start, flags, shift in zip(starts, run.flags, run.shifts, strict=False):
+                if is_sync(flags) and (found is None or start + shift <= wanted):
+                    found = (start, start + shift)
+            end = max(end, run.start + sum(run.durations))
+        if end > wanted and found is not None:
+            break
+    return found if end > wanted else None
+
+
+def _further_ns(before: Mtxi | None, mtxi: Mtxi | None) -> int | None:
+    """How far the next file of one recorder's run begins after the one before, by the recorder's clock."""
+    if before is None or mtxi is None or (before.stream_id, before.number + 1) != (mtxi.stream_id, mtxi.number):
+        return None
+    return mtxi.dts_ns - before.dts_ns
+
+
+def _first_ns(track: ClipTrack) -> int:
+    return (track.first_at + track.first_shift) * NS_PER_S // track.timescale
+
+
+def _showing(track: ClipTrack, from_ns: int, until_ns: int) -> Showing | None:
+    """None for a track that has nothing between these moments of the clip."""
+    scale = track.timescale
+    first = track.first_at + track.first_shift
+    from_tick, until_tick = (_round(at_ns * scale, NS_PER_S) for at_ns in (from_ns, until_ns))
+    begin, end = max(first, from_tick), min(until_tick, track.end + track.first_shift)
+    if end <= begin:
+        return None
+    empty, length = (_round(ticks * MOVIE_TIMESCALE, scale) for ticks in (begin - from_tick, end - begin))
+    return Showing(empty, length, begin - track.first_at)
+
+
+def _slice(run: TrackRun, first: int, last: int) -> TrackRun:
+    return TrackRun(
+        run.track_id,
+        run.start + sum(run.durations[:first]),
+        run.offset + sum(run.sizes[:first]),
+        run.durations[first:last],
+        run.sizes[first:last],
+        run.flags[first:last],
+        run.shifts[first:last],
+    )
+
+
+def _scaled(run: TrackRun, own: int, wanted: int) -> TrackRun:
+    """In the ticks of the clip's track, should this file's differ from those of the first."""
+    if own == wanted:
+        return run
+    ticks = [_round(at * wanted, own) for at in accumulate(run.durations, initial=run.start)]
+    durations = tuple(after - at for at, after in pairwise(ticks))
+    shifts = tuple(_round(shift * wanted, own) for shift in run.shifts)
+    return run._replace(start=ticks[0], durations=durations, shifts=shifts)
+
+
+def _round(value: int, divisor: int) -> int:
+    return (2 * value + divisor) // (2 * divisor)

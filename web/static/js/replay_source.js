@@ -1,0 +1,389 @@
+// The recording of one camera around a moment, in a <video> whose time is wall time.
+//
+// A playlist names byte ranges of the recorded files; they are put into the browser's media source as they are, each
+// file at its place on the wall clock, with holes where nothing was recorded. So every frame says exactly when it was,
+// and several cameras are in step when their videos show the same time. (A general HLS player closes the gaps, and
+// places a file by the first part of it that it happens to load: a second wrong, and differently after every seek.)
+
+import { codecsOf } from "./replay_codecs.js";
+import { TOLERANCE_MS, around, entryAt, lastIndex, numberRuns, parsePlaylist, runEnd } from "./replay_playlist.js";
+import { rfc3339 } from "./replay_time.js";
+
+const AROUND_MS = 12 * 3_600_000;
+/** The first file of a playlist may have begun before it: then nothing says when, and it is not played. */
+const MARGIN_MS = 3_600_000;
+const WIDE_MARGIN_MS = 26 * 3_600_000;
+const AHEAD_S = 8;
+const KEPT_BEHIND_S = 30;
+const KEPT_AHEAD_S = 90;
+const EDGE_S = 0.08;
+const PUMP_EVERY_MS = 250;
+const TIMEOUT_MS = 20_000;
+const MediaSourceHere = window.ManagedMediaSource ?? window.MediaSource;
+
+/** What the box answered instead of video. */
+class Refused extends Error {
+  constructor(response) {
+    super(`HTTP ${response.status}`);
+    this.status = response.status;
+    this.retryAfterS = Number(response.headers.get("Retry-After")) || null;
+  }
+}
+
+async function get(url, { signal, headers = {} } = {}) {
+  const cityId = document.body.dataset.cityId;
+  const all = cityId ? { ...headers, "X-City-ID": cityId } : headers;
+  const signals = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])]);
+  const response = await fetch(url, { headers: all, signal: signals, credentials: "same-origin" });
+  if (!response.ok) throw new Refused(response);
+  return response;
+}
+
+export class Source {
+  /** The status of a refusal, or "codec", "empty", "contact", "media"; "" while all is well. */
+  trouble = "";
+  retryAfterS = null;
+  #video;
+  #cameraId;
+  #onTrouble;
+  #entries = [];
+  #window = null;
+  #media = null;
+  #buffer = null;
+  #codecs = "";
+  #heads = new Map();
+  #loading = null;
+  #last = -1;
+  #appended = new Set();
+  #aheadS = AHEAD_S;
+  #life = new AbortController();
+  #pumping = 0;
+  #url = "";
+  #baseMs = 0;
+  #renewing = false;
+  #tried = { time: -1, entries: new Set() };
+
+  constructor(video, cameraId, onTrouble) {
+    this.#video = video;
+    this.#cameraId = cameraId;
+    this.#onTrouble = onTrouble;
+    video.addEventListener("seeking", () => this.#pump());
+  }
+
+  /** Learns half a day on either side of `wallMs`; true when there is any video in it. */
+  async open(wallMs, marginMs = MARGIN_MS) {
+    this.close();
+    const life = (this.#life = new AbortController());
+    const [startMs, endMs] = [wallMs - AROUND_MS, wallMs + AROUND_MS];
+    try {
+      const [all] = await Promise.all([this.#ask(startMs - marginMs, endMs), this.#attach()]);
+      if (life.signal.aborted) return false;
+      const whole = all.filter((entry) => entry.file.startMs !== null);
+      const firstMs = whole[0]?.startMs ?? Infinity;
+      const isCut = whole.length < all.length;
+      if (isCut && wallMs < firstMs && marginMs < WIDE_MARGIN_MS) return this.open(wallMs, WIDE_MARGIN_MS);
+      this.#entries = numberRuns(whole);
+      this.#baseMs = startMs - WIDE_MARGIN_MS;
+      this.#window = { startMs: isCut ? Math.max(startMs, firstMs) : startMs, endMs };
+      this.#media.duration = (endMs - this.#baseMs) / 1000;
+    } catch (error) {
+      this.#fail(error, life);
+      return false;
+    }
+    this.#pumping = setInterval(() => this.#pump(), PUMP_EVERY_MS);
+    if (!this.isOpen) this.trouble = "empty";
+    return this.isOpen;
+  }
+
+  async #ask(startMs, endMs) {
+    const url = `/replay/stream_${this.#cameraId}/index.m3u8?start=${rfc3339(startMs)}&end=${rfc3339(endMs)}`;
+    try {
+      const response = await get(url, { signal: this.#life.signal });
+      return parsePlaylist(await response.text(), new URL(url, location.href));
+    } catch (error) {
+      if (error.status === 404) return [];
+      throw error;
+    }
+  }
+
+  /** What has been recorded since, behind what is known. */
+  async renew() {
+    const last = this.#entries.at(-1);
+    if (!last || this.#renewing) return;
+    this.#renewing = true;
+    const life = this.#life;
+    try {
+      const found = await this.#ask(last.startMs, this.#window.endMs);
+      if (!life.signal.aborted) this.#join(found);
+    } catch {
+      // It is asked for again soon enough.
+    }
+    this.#renewing = false;
+    if (!life.signal.aborted) this.#pump();
+  }
+
+  #join(found) {
+    const known = new Map(this.#entries.map((entry) => [entry.file.url, entry.file]));
+    const fresh = found.map((entry) => ({ ...entry, file: known.get(entry.file.url) ?? entry.file }));
+    const usable = fresh.filter((entry) => entry.file.startMs !== null);
+    if (!usable.length) return;
+    const kept = lastIndex(this.#entries, (entry) => entry.startMs < usable[0].startMs - 1) + 1;
+    const grown = this.#entries[kept]?.size !== usable[0].size;
+    this.#entries = numberRuns([...this.#entries.slice(0, kept), ...usable]);
+    if (!grown) return;
+    this.#appended.delete(kept);
+    if (this.#last >= kept) this.#last = -1;
+  }
+
+  close() {
+    this.#life.abort();
+    clearInterval(this.#pumping);
+    this.#entries = [];
+    this.#window = null;
+    this.#renewing = false;
+    this.#buffer = null;
+    this.#loading = null;
+    this.#last = -1;
+    this.#appended.clear();
+    this.#heads.clear();
+    this.trouble = "";
+    this.retryAfterS = null;
+    if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#url = "";
+    this.#media = null;
+    this.#video.removeAttribute("src");
+    this.#video.load();
+  }
+
+  get isOpen() {
+    return this.#entries.length > 0;
+  }
+
+  /** Where what is known now ends. */
+  get endMs() {
+    return this.#entries.at(-1)?.endMs ?? null;
+  }
+
+  /** Whether a seek to `wallMs` needs no other playlist: a gap inside the window is known to be one. */
+  covers(wallMs) {
+    return this.#window !== null && this.isOpen && wallMs >= this.#window.startMs && wallMs < this.#window.endMs;
+  }
+
+  /** Whether there is video of the moment. */
+  has(wallMs) {
+    return entryAt(this.#entries, wallMs) >= 0;
+  }
+
+  /** The gap a moment lies in: when the video before it ends and the one after it begins (null: there is none). */
+  gapAt(wallMs) {
+    return around(this.#entries, wallMs);
+  }
+
+  /** The video's time of a moment; of the first one after it where a file ends and the next one begins. */
+  mediaOf(wallMs) {
+    const index = entryAt(this.#entries, wallMs);
+    const shown = index < 0 ? wallMs : Math.max(wallMs, this.#entries[index].startMs);
+    return (shown - this.#baseMs) / 1000;
+  }
+
+  get wallMs() {
+    return this.#baseMs + this.#video.currentTime * 1000;
+  }
+
+  /** Milliseconds of wall time until the video in which `wallMs` lies ends in a gap. */
+  untilGapMs(wallMs) {
+    const index = entryAt(this.#entries, wallMs);
+    return index < 0 ? 0 : runEnd(this.#entries, index) - wallMs;
+  }
+
+  /** Faster playing wants more in hand. */
+  setRate(rate) {
+    this.#aheadS = AHEAD_S * Math.max(1, Math.abs(rate));
+  }
+
+  #attach() {
+    const media = (this.#media = new MediaSourceHere());
+    this.#url = URL.createObjectURL(media);
+    this.#video.src = this.#url;
+    return new Promise((resolve) => media.addEventListener("sourceopen", resolve, { once: true }));
+  }
+
+  /** Loads what is missing at the moment shown, then what follows it; never more than one thing at once. */
+  #pump() {
+    if (!this.isOpen || this.#video.error) return;
+    if (this.#video.seeking && this.#stepOver(EDGE_S)) return;
+    const wanted = this.#wanted();
+    if (this.#loading) {
+      const isFar = wanted >= 0 && Math.abs(wanted - this.#loading.index) > 1;
+      if (!isFar || !this.#video.seeking || this.#loading.isGoingIn) return;
+      this.#loading.stop.abort();
+    }
+    if (wanted >= 0) this.#load(wanted);
+    else if (this.#video.seeking || (!this.#video.paused && this.#video.readyState < 3)) {
+      this.#stepOver(TOLERANCE_MS / 1000);
+    }
+  }
+
+  /** The number of the entry to be loaded next; -1 for none. */
+  #wanted() {
+    const now = this.#video.currentTime;
+    const range = this.#rangeAt(now);
+    if (!range) return this.#missing(entryAt(this.#entries, this.wallMs));
+    if (range.end - now > this.#aheadS) return -1;
+    const reached = lastIndex(this.#entries, (entry) => entry.startMs <= this.#baseMs + range.end * 1000 - 1);
+    if (reached < 0 || !this.#appended.has(reached)) return reached;
+    const next = this.#next(reached);
+    // The first frames of an entry need those of the one before: it has to go in right behind it.
+    const isAlone = next >= 0 && this.#last !== reached && this.#entries[next].file === this.#entries[reached].file;
+    return isAlone ? reached : next;
+  }
+
+  /** Nothing of the moment shown is there: its entry, and if that does not reach so far, the next; each once. */
+  #missing(at) {
+    if (at < 0) return -1;
+    const { time, entries } = this.#tried;
+    const tried = time === this.#video.currentTime ? entries : new Set();
+    return [at, at + 1].find((index) => index < this.#entries.length && !tried.has(index)) ?? -1;
+  }
+
+  #next(index) {
+    return index + 1 < this.#entries.length && !this.#appended.has(index + 1) ? index + 1 : -1;
+  }
+
+  #rangeAt(time) {
+    const buffered = this.#buffer?.buffered;
+    for (let i = 0; i < (buffered?.length ?? 0); i += 1) {
+      if (buffered.start(i) - EDGE_S <= time && time < buffered.end(i)) {
+        return { start: buffered.start(i), end: buffered.end(i) };
+      }
+    }
+    return null;
+  }
+
+  async #load(index) {
+    const loading = (this.#loading = { index, stop: new AbortController(), isGoingIn: false });
+    const life = this.#life;
+    const time = this.#video.currentTime;
+    if (this.#tried.time !== time) this.#tried = { time, entries: new Set() };
+    this.#tried.entries.add(index);
+    const signal = AbortSignal.any([life.signal, loading.stop.signal]);
+    try {
+      const entry = this.#entries[index];
+      const [head, bytes] = await Promise.all([this.#head(entry.file), this.#bytes(entry, signal)]);
+      if (this.#loading !== loading || life.signal.aborted) return;
+      loading.isGoingIn = true;
+      await this.#append(index, head, bytes);
+    } catch (error) {
+      if (!signal.aborted) this.#fail(error, life);
+    } finally {
+      if (this.#loading === loading) this.#loading = null;
+    }
+    if (!life.signal.aborted) this.#pump();
+  }
+
+  /** The beginning of a file, once. */
+  #head(file) {
+    if (!this.#heads.has(file)) {
+      const range = { Range: `bytes=0-${file.headBytes - 1}` };
+      const head = get(file.url, { signal: this.#life.signal, headers: range }).then((response) => response.arrayBuffer());
+      head.catch(() => this.#heads.delete(file));
+      this.#heads.set(file, head);
+    }
+    return this.#heads.get(file);
+  }
+
+  async #bytes({ file, first, size }, signal) {
+    const response = await get(file.url, { signal, headers: { Range: `bytes=${first}-${first + size - 1}` } });
+    return response.arrayBuffer();
+  }
+
+  async #append(index, head, bytes) {
+    const { file } = this.#entries[index];
+    const offsetS = (file.startMs - this.#baseMs) / 1000;
+    if (this.#buffer?.timestampOffset !== offsetS || this.#last < 0) {
+      this.#prepare(head, offsetS);
+      await this.#put(head);
+    }
+    await this.#put(bytes);
+    this.#appended.add(index);
+    this.#last = index;
+    await this.#tidy();
+  }
+
+  #prepare(head, offsetS) {
+    const codecs = codecsOf(head);
+    const type = `video/mp4; codecs="${codecs}"`;
+    if (!codecs || !MediaSourceHere.isTypeSupported(type)) throw new DOMException(type, "NotSupportedError");
+    if (!this.#buffer) this.#buffer = this.#media.addSourceBuffer(type);
+    else if (codecs !== this.#codecs) this.#buffer.changeType(type);
+    this.#codecs = codecs;
+    this.#buffer.timestampOffset = offsetS;
+  }
+
+  async #put(bytes) {
+    try {
+      await this.#change((buffer) => buffer.appendBuffer(bytes));
+    } catch (error) {
+      if (error.name !== "QuotaExceededError") throw error;
+      await this.#tidy(5, 20);
+      await this.#change((buffer) => buffer.appendBuffer(bytes));
+    }
+  }
+
+  #change(act) {
+    const buffer = this.#buffer;
+    return new Promise((resolve, reject) => {
+      buffer.addEventListener("updateend", resolve, { once: true });
+      buffer.addEventListener("error", () => reject(new DOMException("", "EncodingError")), { once: true });
+      act(buffer);
+    });
+  }
+
+  /** Lets go of what is far from the moment shown. */
+  async #tidy(behindS = KEPT_BEHIND_S, aheadS = KEPT_AHEAD_S + this.#aheadS) {
+    const now = this.#video.currentTime;
+    await this.#remove(0, now - behindS);
+    await this.#remove(now + aheadS, Infinity);
+  }
+
+  async #remove(from, to) {
+    const { buffered } = this.#buffer;
+    const some = buffered.length && buffered.start(0) < to - 10 && buffered.end(buffered.length - 1) > from + 10;
+    if (!some || to <= from) return;
+    for (const index of this.#appended) {
+      const { startMs, endMs } = this.#entries[index];
+      if (endMs > this.#baseMs + from * 1000 && startMs < this.#baseMs + to * 1000) this.#appended.delete(index);
+    }
+    await this.#change((buffer) => buffer.remove(Math.max(0, from), to));
+  }
+
+  /** Where a file begins, or from one to the next, a moment may have no frame: it is stepped over. */
+  #stepOver(mostS) {
+    const now = this.#video.currentTime;
+    const buffered = this.#buffer?.buffered;
+    for (let i = 0; i < (buffered?.length ?? 0); i += 1) {
+      const [start, end] = [buffered.start(i), buffered.end(i)];
+      if (start <= now && now < end) return false;
+      if (start > now && start - now <= mostS) {
+        this.#video.currentTime = start + 0.001;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #fail(error, life) {
+    if (life.signal.aborted) return;
+    life.abort();
+    clearInterval(this.#pumping);
+    this.trouble = troubleOf(error);
+    this.retryAfterS = error.retryAfterS ?? null;
+    this.#onTrouble();
+  }
+}
+
+function troubleOf(error) {
+  if (error instanceof Refused) return error.status;
+  if (error.name === "NotSupportedError") return "codec";
+  return error instanceof TypeError || error.name === "TimeoutError" ? "contact" : "media";
+}

@@ -1,0 +1,323 @@
+// <vmsd-replay>: the recording of one camera at a moment: its video, a preview while somebody drags, or why there is none.
+
+import { fullMoment } from "./clock.js";
+import { el, icon, show, write } from "./dom.js";
+import { Sheets } from "./replay_sheets.js";
+import { Source } from "./replay_source.js";
+import { troubleWords } from "./replay_where.js";
+import { say } from "./words.js";
+
+const AGAIN_AFTER_MS = [1000, 2000, 4000, 8000, 15_000];
+const USUAL_FRAME_S = 1 / 25;
+const MOST_TRIES = 8;
+const FINAL = ["codec", 403];
+const RESUME_MS = 100;
+const ICONS = { waiting: "loader", gap: "video-off", end: "circle-slash", trouble: "triangle-alert" };
+
+/**
+ * `data-show` says what is seen: `video`, `waiting`, `gap` (nothing was recorded at this moment), `end` (nothing comes
+ * after it) or `trouble`. Events: `state` when that changes, `frame` when a seek shows its picture, `go` with a wall time.
+ */
+class ReplayTile extends HTMLElement {
+  /** In a gap: the wall times at which video ends before it and begins after it. */
+  gap = null;
+  /** How long the last seek took to its picture. */
+  seekMs = null;
+  #video;
+  #canvas;
+  #source;
+  #sheets;
+  #askedMs = null;
+  #askedAt = 0;
+  #seeking = false;
+  #opening = false;
+  #rate = 1;
+  #playing = false;
+  #previewMs = null;
+  #frameS = USUAL_FRAME_S;
+  #frameAt = null;
+  #failures = 0;
+  #again = 0;
+
+  connectedCallback() {
+    if (this.#video) return;
+    this.append(document.getElementById("replay-player").content.cloneNode(true));
+    this.#video = this.querySelector("video");
+    this.#canvas = this.querySelector("canvas");
+    this.#video.muted = true;
+    this.#video.disableRemotePlayback = true;
+    this.#source = new Source(this.#video, this.cameraId, () => this.#explainTrouble());
+    this.#sheets = new Sheets(this.cameraId);
+    this.#video.addEventListener("seeked", () => this.#afterSeek());
+    this.#followFrames();
+  }
+
+  disconnectedCallback() {
+    clearTimeout(this.#again);
+    this.#source.close();
+  }
+
+  get cameraId() {
+    return this.getAttribute("camera-id");
+  }
+
+  get video() {
+    return this.#video;
+  }
+
+  get source() {
+    return this.#source;
+  }
+
+  get state() {
+    return this.dataset.show ?? "";
+  }
+
+  /** Of the frame that is shown, or of what was asked for while it loads. */
+  get wallMs() {
+    return this.state === "video" && !this.#seeking ? this.#source.wallMs : this.#askedMs;
+  }
+
+  get isReady() {
+    return this.state === "video" && !this.#seeking && this.#video.readyState >= 2;
+  }
+
+  get isStalled() {
+    return this.state === "waiting" || this.#seeking || this.#video.readyState < 3;
+  }
+
+  /** At the last frame before a gap. */
+  get isAtGap() {
+    if (!this.isReady) return false;
+    const leftMs = this.#source.untilGapMs(this.#source.wallMs);
+    return leftMs < 50 || (leftMs < 600 && this.#video.readyState < 3);
+  }
+
+  /** Whether this camera has video of the moment, as far as is known without asking. */
+  has(wallMs) {
+    return this.#source.covers(wallMs) && this.#source.has(wallMs);
+  }
+
+  /** The frame of this wall time, or the gap it lies in. */
+  show(wallMs) {
+    this.#askedMs = wallMs;
+    this.#askedAt = performance.now();
+    if (this.#opening) return;
+    if (this.#source.covers(wallMs)) this.#place();
+    else this.#open();
+  }
+
+  play(rate) {
+    this.#playing = true;
+    this.setRate(rate);
+    if (this.state === "video" && this.#video.paused) this.#video.play().catch(() => {});
+  }
+
+  pause() {
+    this.#playing = false;
+    if (!this.#video.paused) this.#video.pause();
+  }
+
+  setRate(rate) {
+    if (rate !== this.#rate) this.#source.setRate(rate);
+    this.#rate = rate;
+    if (this.#video.playbackRate !== rate) this.#video.playbackRate = rate;
+  }
+
+  /** Gently faster or slower than the others, to meet them. */
+  lean(rate) {
+    if (Math.abs(this.#video.playbackRate - rate) > 0.005) this.#video.playbackRate = rate;
+  }
+
+  /** One frame on (1) or back (-1); resolves when it is seen. */
+  async step(by) {
+    if (!this.isReady) return;
+    const from = this.#frameAt ?? this.#video.currentTime;
+    let to = by > 0 ? from + this.#frameS * 1.05 : from - this.#frameS / 2;
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const frame = await this.#frameOf(Math.max(0, to));
+      if (frame === null || Math.abs(frame - from) > 0.001) return;
+      to += by * this.#frameS * 0.5;
+    }
+  }
+
+  /** Waits in a gap until the others come to its end. */
+  hold(wallMs) {
+    this.#askedMs = wallMs;
+    this.gap = this.#source.gapAt(wallMs);
+    this.#video.pause();
+    this.#setShow(this.gap.after === null ? "end" : "gap");
+  }
+
+  async preview(wallMs, gap) {
+    this.#previewMs = wallMs;
+    if (gap) {
+      this.#endPreview(wallMs);
+      return this.#setShow("gap");
+    }
+    const tile = this.#sheets.find(wallMs);
+    if (!tile) return;
+    const picture = await this.#sheets.picture(tile).catch(() => null);
+    if (picture && this.#previewMs === wallMs) this.#paint(picture, tile);
+  }
+
+  /** True when it is known more now of which small pictures there are. */
+  needPreviews(startMs, endMs) {
+    return this.#sheets.need(startMs, endMs).catch(() => false);
+  }
+
+  /** What stands over the picture where there is none; `actions` are `[words, wallMs or address]`. */
+  explain({ title, cause = "", detail = "", actions = [] }) {
+    const veil = this.querySelector(".veil");
+    write(veil.querySelector("[data-slot=title]"), title);
+    write(veil.querySelector("[data-slot=cause]"), cause);
+    write(veil.querySelector("[data-slot=detail]"), detail);
+    const out = veil.querySelector("[data-slot=out]");
+    const key = JSON.stringify(actions);
+    if (out.dataset.key === key) return;
+    out.dataset.key = key;
+    out.replaceChildren(...actions.map((action) => this.#way(action)));
+  }
+
+  #way([words, where]) {
+    if (typeof where === "string") return el("a", { class: "button", href: where }, words);
+    const button = el("button", { type: "button", class: "button" }, words);
+    button.addEventListener("click", () => this.dispatchEvent(new CustomEvent("go", { detail: where, bubbles: true })));
+    return button;
+  }
+
+  /** What is shown now as a canvas of its own size; null when there is no picture. */
+  still() {
+    if (!this.isReady || !this.#video.videoWidth) return null;
+    const canvas = el("canvas", { width: this.#video.videoWidth, height: this.#video.videoHeight });
+    canvas.getContext("2d").drawImage(this.#video, 0, 0);
+    return canvas;
+  }
+
+  /** Anew from the box, because there may be more by now, or something else. */
+  async #open() {
+    this.#opening = true;
+    this.#setShow("waiting");
+    clearTimeout(this.#again);
+    const opened = await this.#source.open(this.#askedMs);
+    this.#opening = false;
+    if (!this.isConnected) return;
+    if (opened) this.#place();
+    else if (this.#source.trouble === "empty") this.#enterGap({ before: null, after: null });
+  }
+
+  /** There may be more by now. */
+  async renew() {
+    await this.#source.renew();
+    if ((this.state === "gap" || this.state === "end") && this.has(this.#askedMs + RESUME_MS)) {
+      this.show(this.#askedMs + RESUME_MS);
+    }
+  }
+
+  #place() {
+    if (!this.#source.covers(this.#askedMs)) return this.#open();
+    if (!this.#source.has(this.#askedMs)) return this.#enterGap(this.#source.gapAt(this.#askedMs));
+    this.gap = null;
+    this.#failures = 0;
+    this.#seek(this.#source.mediaOf(this.#askedMs));
+    this.#setShow("video");
+    if (this.#playing) this.play(this.#rate);
+  }
+
+  #seek(media) {
+    const there = Math.abs(this.#video.currentTime - media) < 0.001 && this.#video.readyState >= 2;
+    if (there && !this.#seeking) return this.#arrive();
+    this.#seeking = true;
+    this.#video.currentTime = media;
+  }
+
+  #afterSeek() {
+    if (!this.#seeking || this.#video.seeking) return;
+    this.#seeking = false;
+    this.#arrive();
+  }
+
+  #arrive() {
+    this.seekMs = performance.now() - this.#askedAt;
+    this.#endPreview();
+    this.dispatchEvent(new CustomEvent("frame", { bubbles: true }));
+  }
+
+  #enterGap(gap) {
+    this.#seeking = false;
+    this.#endPreview();
+    this.gap = gap;
+    this.#video.pause();
+    this.#setShow(gap.after === null ? "end" : "gap");
+    this.dispatchEvent(new CustomEvent("frame", { bubbles: true }));
+  }
+
+  #setShow(state) {
+    show(this.querySelector(".veil"), state !== "video");
+    if (this.dataset.show === state && state !== "gap") return;
+    this.dataset.show = state;
+    if (state === "waiting") this.explain({ title: say("replay.loading") });
+    if (ICONS[state]) this.querySelector(".replay__veilicon").replaceChildren(icon(ICONS[state]));
+    this.dispatchEvent(new CustomEvent("state", { bubbles: true }));
+  }
+
+  #explainTrouble() {
+    const { trouble, retryAfterS } = this.#source;
+    this.#opening = false;
+    if (trouble === "empty") return;
+    this.#endPreview();
+    this.#setShow("trouble");
+    this.#video.pause();
+    const usualMs = AGAIN_AFTER_MS[Math.min(this.#failures, AGAIN_AFTER_MS.length - 1)];
+    const waitMs = retryAfterS ? retryAfterS * 1000 : usualMs;
+    this.explain(troubleWords(trouble, waitMs));
+    if (FINAL.includes(trouble)) return;
+    this.#failures += 1;
+    this.#again = setTimeout(() => this.#open(), waitMs);
+  }
+
+  #paint(picture, { x, y, width, height }) {
+    this.#canvas.width = width;
+    this.#canvas.height = height;
+    this.#canvas.getContext("2d").drawImage(picture, x, y, width, height, 0, 0, width, height);
+    show(this.#canvas, true);
+    show(this.querySelector(".veil"), false);
+    show(this.querySelector("[data-slot=preview]"), true);
+  }
+
+  #endPreview(wallMs = null) {
+    this.#previewMs = wallMs;
+    show(this.#canvas, false);
+    show(this.querySelector("[data-slot=preview]"), false);
+  }
+
+  /** Learns from frame to frame how long one is shown, and which one it is. */
+  #followFrames() {
+    this.#video.requestVideoFrameCallback?.((_, { mediaTime }) => {
+      const length = mediaTime - (this.#frameAt ?? mediaTime);
+      if (!this.#video.paused && length > 0.004 && length < 1.5 && this.#video.playbackRate <= 1.2) this.#frameS = length;
+      this.#frameAt = mediaTime;
+      this.#followFrames();
+    });
+  }
+
+  /** Seeks, and resolves with the media time of the frame that is then shown. */
+  #frameOf(media) {
+    return new Promise((resolve) => {
+      const late = setTimeout(() => resolve(null), 1500);
+      const seen = () => requestAnimationFrame(() => requestAnimationFrame(() => resolve(this.#frameAt)));
+      this.#video.addEventListener("seeked", () => (clearTimeout(late), seen()), { once: true });
+      this.#video.currentTime = media;
+    });
+  }
+
+  /** The clock under the picture. */
+  writeClock() {
+    const plate = this.querySelector("[data-slot=clock]");
+    const at = this.#previewMs ?? (this.state === "video" ? this.wallMs : null);
+    write(plate, at === null ? "" : fullMoment(at));
+    show(plate, at !== null);
+  }
+}
+
+customElements.define("vmsd-replay", ReplayTile);
