@@ -58,6 +58,7 @@ from vmsd.services.package import Sealer
 from vmsd.services.power_recovery import PowerRecovery
 from vmsd.services.probe import Prober
 from vmsd.services.promise import Storage
+from vmsd.services.rationing import Rationing
 from vmsd.services.recordings import CityRecordings, SegmentIds
 from vmsd.services.replay import CityReplay
 from vmsd.services.stills import Stills
@@ -236,7 +237,7 @@ class Daemon:
                 clock=clock,
             ),
             HoldDeadlines(base.database, base.audit, volume.keeper),
-            Accountant(system, watch, index, rules, clock),
+            Accountant(system, watch, index, rules, clock, self._rationing()),
             Backup(base.database, settings.recordings_dir, watch, clock),
         )
 
@@ -267,6 +268,11 @@ class Daemon:
             ),
             self.exporter,
         )
+
+    def _rationing(self) -> Rationing:
+        base, candidates = self._base, self._volume.system.protected.candidates
+        apply = base.desired.ration
+        return Rationing(base.database, base.audit, base.clock, candidates=candidates, apply=apply)
 
     def _camera_tasks(self) -> Sequence[Task]:
         base, settings, clock = self._base, self._base.settings, self._base.clock

@@ -11,7 +11,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-MODULES = ("hls", "stills", "index", "timeline", "doors", "daemon")
+MODULES = ("hls", "stills", "index", "integrity", "timeline", "replay", "doors", "daemon", "verify", "export")
 
 
 def main(wanted: list[str]) -> None:

@@ -27,7 +27,7 @@ from vmsd.host.tree import Folder
 from vmsd.model.person import Role
 from vmsd.model.segment import Segment, SegmentFlag, SegmentState, segment_file_name
 from vmsd.services.derived import CutsCache, Kind
-from vmsd.video import cuts
+from vmsd.video import cuts, cuts_file
 
 CAMERAS, DAYS, A_DAY = 64, 30, 48
 SEGMENT_S = 1800
@@ -91,7 +91,7 @@ async def _archive(served: Served) -> tuple[Folder, Path]:
         start_us = (START_MS + number * SEGMENT_S * 1000) * 1000
         if number:
             os.link(first, first.with_name(segment_file_name(start_us)))
-        derived.write(folder, start_us, Kind.CUTS, cuts.encode(index))
+        derived.write(folder, start_us, Kind.CUTS, cuts_file.encode(index))
     return folder, first
 
 

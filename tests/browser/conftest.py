@@ -121,7 +121,7 @@ def _moves(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 
 @asynccontextmanager
-async def _chromium() -> AsyncIterator[Browser]:
+async def chromium() -> AsyncIterator[Browser]:
     if not HAS_CHROMIUM:
         pytest.skip("Chromium, which these tests drive, is not installed")
     async with async_playwright() as playwright:
@@ -132,7 +132,7 @@ async def _chromium() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with _chromium() as browser:
+    async with chromium() as browser:
         yield browser
 
 
@@ -174,7 +174,7 @@ class Office:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
-    async with _chromium() as browser, Site(tmp_path_factory.mktemp("office")) as site:
+    async with chromium() as browser, Site(tmp_path_factory.mktemp("office")) as site:
         await site.start()
         yield Office(site, browser)
 

@@ -74,8 +74,11 @@ async def test_players_play_a_period_across_files_up_to_the_running_one(
         assert abs(played * 1000 - seconds * 1000) <= GOP_MS
         streams = await run("ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", url)
         assert set(streams.split()) == {"video"}
-        frames = await _frames(url)
-        assert abs(frames - 10 * seconds) <= 10, (frames, seconds)
+        closed = await playlist_url(site, camera_id, items[0]["start"], items[SEGMENTS]["start"])
+        there = [await _pictures(str(file), "packets") for file in site.files(camera_id)[:SEGMENTS]]
+        # With sound, a file begins some milliseconds before the last picture of the one before.
+        assert sum(there) - 1 <= await _pictures(closed, "packets") <= sum(there)
+        assert await _pictures(closed, "frames") > 0.9 * sum(there)  # ffmpeg's decoder stumbles where a file ends
         await _plays_from_the_middle(site, camera_id, items)
 
 
@@ -88,13 +91,13 @@ async def _plays_from_the_middle(site: Site, camera_id: str, items: list[dict[st
     dates = [parse_rfc3339(one) for one in re.findall(r"DATE-TIME:(\S+)", text.decode())]
     assert edge - 1500 - GOP_MS - 100 <= dates[0] <= edge - 1500
     assert len(dates) == 2
-    assert 30 <= await _frames(url) <= 60
+    assert 25 <= await _pictures(url, "packets") <= 65
 
 
-async def _frames(url: str) -> int:
-    """How many pictures an independent decoder makes of it, without a complaint."""
-    shown = ("-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0")
-    return int((await run("ffprobe", "-v", "error", *shown, url)).split()[0].strip(","))
+async def _pictures(place: str, what: str) -> int:
+    """How many an independent reader finds in it, or makes of it, without a complaint."""
+    shown = (f"-count_{what}", "-select_streams", "v", "-show_entries", f"stream=nb_read_{what}", "-of", "csv=p=0")
+    return int((await run("ffprobe", "-v", "error", *shown, place)).split()[0].strip(","))
 
 
 async def test_pictures_come_soon_after_a_file_is_closed_and_replay_costs_the_daemon_no_memory(site: Site) -> None:

@@ -17,9 +17,10 @@ from vmsd.api.site import SITE
 from vmsd.clock import rfc3339
 from vmsd.model.person import Role
 from vmsd.model.shapes import Bytes, Count, Id, Seconds, Time
+from vmsd.services import promise as promises
 from vmsd.services.answers import HealthAnswer, States, SystemAnswer
 from vmsd.services.clock_trust import Doubt
-from vmsd.store.segments import CameraTotal
+from vmsd.services.promise import Promise
 
 DAY_MS = 86_400_000
 
@@ -43,6 +44,10 @@ class Promised(TypedDict):
     promised_days: int
     holds_days: Annotated[float | None, Field(description="Null before anything was measured.", examples=[31.5])]
     breaks_at: Annotated[Time | None, Field(description="When the first recording will have to go too early.")]
+    protected_bytes: Annotated[Bytes, Field(description="Of recordings that somebody keeps.")]
+    protected_days: Annotated[
+        float | None, Field(description="Days of everybody's recordings that have no room for them.", examples=[1.2])
+    ]
 
 
 class CameraStorage(Promised):
@@ -119,21 +124,23 @@ async def storage(request: web.Request) -> web.Response:
     """What the recordings take, and whether the promised days will be kept."""
     city = city_of(request)
     stored = await city.storage.get()
-    promise = stored.promise
-    promised: Promised = {
-        "promised_days": promise.promised_days,
-        "holds_days": promise.held_days,
-        "breaks_at": None if promise.breaks_ms is None else rfc3339(promise.breaks_ms),
-    }
-    items = [_camera(total, promised) for total in stored.cameras]
-    whole: WholeStorage = {"bytes": stored.bytes, "recordings": stored.segments, **promised}
-    answer: StorageAnswer = {"items": items, "next": None, "total": whole}
+    total: WholeStorage = {"bytes": stored.bytes, "recordings": stored.segments, **_promised(stored.promise)}
+    answer: StorageAnswer = {"items": [_camera(one) for one in stored.cameras], "next": None, "total": total}
     return json_answer(answer)
 
 
-def _camera(total: CameraTotal, promised: Promised) -> CameraStorage:
-    """A camera with a shorter retention of its own promises only that."""
-    days = min(promised["promised_days"], total.retention_days or promised["promised_days"])
+def _promised(promise: Promise) -> Promised:
+    return {
+        "promised_days": promise.promised_days,
+        "holds_days": promise.held_days,
+        "breaks_at": None if promise.breaks_ms is None else rfc3339(promise.breaks_ms),
+        "protected_bytes": promise.protected_bytes,
+        "protected_days": promise.protected_days,
+    }
+
+
+def _camera(camera: promises.CameraStorage) -> CameraStorage:
+    total = camera.total
     oldest = None if total.first_day is None else rfc3339(total.first_day * DAY_MS)
     return {
         "camera_id": total.camera_public_id,
@@ -143,7 +150,5 @@ def _camera(total: CameraTotal, promised: Promised) -> CameraStorage:
         "recordings": total.segments,
         "duration": total.duration_ms / 1000,
         "oldest": oldest,
-        "promised_days": days,
-        "holds_days": promised["holds_days"],
-        "breaks_at": promised["breaks_at"],
+        **_promised(camera.promise),
     }

@@ -215,8 +215,7 @@ async def list_expiring_recordings(request: web.Request) -> web.Response:
 
 @operation(answer=RecordingFileAnswer)
 async def get_recording(request: web.Request) -> web.Response:
-    recording = await recording_of(request)
-    return json_answer(shown(await city_of(request).recordings.with_kept(recording)))
+    return await _answer(request, await recording_of(request))
 
 
 @operation(body=Reason, body_optional=True, answer=RecordingFileAnswer)
@@ -225,7 +224,12 @@ async def preserve_recording(request: web.Request) -> web.Response:
     body = await read_body(request, Reason)
     recording, camera = await _opened(request)
     await city_of(request).kept_files.preserve(recording, camera, body.reason)
-    return json_answer(shown(await city_of(request).recordings.with_kept(recording)))
+    return await _answer(request, recording)
+
+
+async def _answer(request: web.Request, recording: Recording) -> web.Response:
+    (kept,) = await city_of(request).recordings.with_kept([recording])
+    return json_answer(shown(kept))
 
 
 @operation(name="let_recording_go", body=Reason, body_optional=True, errors=(409,))

@@ -47,6 +47,7 @@ HLS = "/hls/stream_{camera_id:[^/_]+}{main:(?:_main)?}/{file}"
 REPLAYED = "/replay/stream_{camera_id}"
 SWITCH = f"{CAMERA}/recording"
 RECORDING = f"{API}/recordings/{{recording_id}}"
+PRESERVATION = f"{API}/preservations/{{preservation_id:(?!cost$)[^/]+}}"
 INCIDENT = f"{API}/incidents/{{incident_id}}"
 HOLD = f"{API}/holds/{{hold_id}}"
 EXPORTED = f"{API}/exports/{{export_id}}"
@@ -130,8 +131,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/preservations", keeping.list_preservations, CITY, REPLAY, query=keeping.Preservations),
     Route("POST", f"{API}/preservations", keeping.add_preservation, CITY, PRESERVE, creates=True),
     Route("GET", f"{API}/preservations/cost", keeping.cost, CITY, REPLAY, query=keeping.CostQuery),
-    Route("GET", f"{API}/preservations/{{preservation_id}}", keeping.get_preservation, CITY, REPLAY),
-    Route("DELETE", f"{API}/preservations/{{preservation_id}}", keeping.release, CITY, PRESERVE),
+    Route("GET", PRESERVATION, keeping.get_preservation, CITY, REPLAY),
+    Route("DELETE", PRESERVATION, keeping.release, CITY, PRESERVE),
     Route("GET", f"{API}/incidents", incidents.list_incidents, CITY, REPLAY, query=incidents.Incidents),
     Route("POST", f"{API}/incidents", incidents.add_incident, CITY, PRESERVE, creates=True),
     Route("GET", INCIDENT, incidents.get_incident, CITY, REPLAY),

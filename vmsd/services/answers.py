@@ -18,6 +18,9 @@ Fps = Annotated[float, Field(ge=0, description="Frames per second of what was re
 Age = Annotated[float, Field(ge=0, description="Seconds since bytes last arrived from the camera.", examples=[0.4])]
 Viewers = Annotated[int, Field(ge=0, description="Viewing sessions of this camera.")]
 Recording = Annotated[Yes, Field(description="Bytes of this camera reached the disk within the last seconds.")]
+Rationed = Annotated[
+    Yes, Field(description="It is to be recorded, and is not: only recordings that are kept are left to be deleted.")
+]
 Enabled = Annotated[Yes, Field(description="What was asked for.")]
 
 
@@ -43,6 +46,7 @@ class StatusAnswer(TypedDict):
     last_frame_age: Age | None
     recording: Recording
     enabled: Enabled
+    rationed: Rationed
     last_written_at: Time | None
 
 
@@ -68,6 +72,7 @@ class StateLine(TypedDict):
     last_frame_age: Age | None
     recording: Recording
     enabled: Enabled
+    rationed: Rationed
 
 
 class NoticeAnswer(TypedDict):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+ROUNDS = 8
+"""Each round adds days that have room after all; what little may be missing then is left out."""
 
 
 @dataclass(frozen=True)
@@ -30,3 +33,23 @@ def held_days(demands: Iterable[Demand], room_bytes: float) -> float | None:
         left -= rate * step_days
         days, rate = one.kept_days, rate - one.bytes_per_day
     return days if todo else None
+
+
+def held_days_beside(
+    demands: Iterable[Demand], room_bytes: float, kept_bytes: Mapping[int, int], today: int
+) -> float | None:
+    """As `held_days`, where `kept_bytes` of each UTC day may not go, however old it gets.
+
+    What is kept and younger than the answer is there anyway; only what is older takes room from the others.
+    """
+    todo, left = list(demands), room_bytes - sum(kept_bytes.values())
+    days = held_days(todo, max(0.0, left))
+    for _ in range(ROUNDS):
+        if days is None:
+            break
+        older = sum(size for day, size in kept_bytes.items() if day < today - days)
+        more = held_days(todo, max(0.0, room_bytes - older))
+        if more == days:
+            break
+        days = more
+    return days

@@ -17,8 +17,8 @@ from vmsd.errors import BadMedia
 from vmsd.host.tree import FILE, Folder, Tree
 from vmsd.model.segment import Segment, SegmentState, segment_file_name, segment_start_us
 from vmsd.services.disk_thread import DiskThread
-from vmsd.video import cuts
-from vmsd.video.cuts import MOST_ENCODED_BYTES, Cuts
+from vmsd.video.cuts import Cuts, read_cuts
+from vmsd.video.cuts_file import MOST_ENCODED_BYTES, decode
 
 FOLDER = ".derived"
 CACHE_BYTES = 32 << 20
@@ -103,7 +103,7 @@ class Derived:
         """
         if stored is not None:
             with suppress(BadMedia):
-                found = cuts.decode(stored)
+                found = decode(stored)
                 if found.facts.file_bytes == segment.bytes:
                     return found
             with suppress(OSError):
@@ -118,7 +118,7 @@ class Derived:
             self.tree.opened(folder, segment_file_name(start_us)) as handle,
             os.fdopen(handle, "rb", buffering=0, closefd=False) as video,
         ):
-            return cuts.read_cuts(video)
+            return read_cuts(video)
 
     async def open_recording(self, folder: Folder, segment: Segment) -> int:
         """A handle for whoever reads on, who closes it; OSError."""

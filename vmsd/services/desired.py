@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -21,6 +21,7 @@ from vmsd.model.state import Cause
 from vmsd.services.camera_hosts import FILE, CameraHosts, networks_of
 from vmsd.services.camera_paths import REFUSED, CameraPaths, Relay, Stream
 from vmsd.services.live_states import CameraKey, key_of
+from vmsd.services.rationing import remembered
 from vmsd.services.sources import main_url, urls_of
 from vmsd.store.cameras import CameraRows, Cameras
 from vmsd.store.cities import Cities
@@ -75,6 +76,7 @@ class DesiredState:
         self._progress = asyncio.Condition()
         self._kept: Mapping[CameraKey, Sequence[Stream]] = {}
         self._withheld: dict[CameraKey, Withheld] = {}
+        self._rationed: frozenset[CameraKey] | None = None
         self.hosts = CameraHosts(partial(networks_of, settings), settings.data_dir / FILE)
         self.hosts.on_change = self.changed
         self._paths = CameraPaths(settings, self.hosts)
@@ -112,13 +114,15 @@ class DesiredState:
     async def plan(self) -> Plan:
         """A camera that cannot be rendered now keeps nobody else out: see `obstacles`."""
         version, record = self._version, self.record_allowed
+        if self._rationed is None:
+            self._rationed = frozenset(await remembered(self._database))
         cameras = await list_cameras(self._database, self._rows)
         await self.hosts.follow([url for _, camera in cameras for url in urls_of(camera)])
         streams: dict[CameraKey, Sequence[Stream]] = {}
         obstacles: dict[CameraKey, Cause] = {}
         for city, camera in cameras:
             key = key_of(camera)
-            streams[key], obstacle = await self._streams(city, camera)
+            streams[key], obstacle = await self._streams(city, self._allowed(camera))
             obstacles |= {key: obstacle} if obstacle else {}
         self._note(cameras, obstacles)
         self._kept = streams
@@ -162,6 +166,20 @@ class DesiredState:
     def is_withheld(self, camera: Camera) -> bool:
         held = self._withheld.get(key_of(camera))
         return held is not None and held.changed_ms == camera.changed_ms
+
+    @property
+    def rationed(self) -> frozenset[CameraKey]:
+        """Cameras that are to be recorded, and are not: there is no room that may be had."""
+        return self._rationed or frozenset()
+
+    def ration(self, keys: frozenset[CameraKey]) -> None:
+        """From now on these and no others."""
+        if keys != self._rationed:
+            self._rationed = keys
+            self.changed()
+
+    def _allowed(self, camera: Camera) -> Camera:
+        return replace(camera, recording_enabled=False) if key_of(camera) in self.rationed else camera
 
     def _note(self, cameras: Sequence[tuple[City, Camera]], obstacles: Mapping[CameraKey, Cause]) -> None:
         before, self.obstacles = self.obstacles, obstacles

@@ -84,7 +84,7 @@ class CityExpiry:
             full = len(found) == chunk
             after = found[-1].start_us if found else after
             for one in found:
-                yield self._recordings.shown_bare(one, camera)
+                yield self._recordings.shown(one, camera)
 
     async def soon(self, cameras: Sequence[Camera], within_h: float) -> Soon | None:
         """One question to the index, however many cameras; None when nothing goes."""

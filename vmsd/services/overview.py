@@ -135,6 +135,7 @@ class Overview:
             "last_frame_age": self._age_s(state),
             "recording": self.recording(camera),
             "enabled": camera.recording_enabled,
+            "rationed": key_of(camera) in self._from.desired.rationed,
             "last_written_at": None if written_ms is None else rfc3339(written_ms),
         }
 
@@ -167,10 +168,17 @@ class Overview:
             "last_frame_age": self._age_s(state),
             "recording": self.recording(camera),
             "enabled": camera.recording_enabled,
+            "rationed": key_of(camera) in self._from.desired.rationed,
         }
 
     def notices(self) -> list[NoticeAnswer]:
-        found = [*self._disk_notices(), *self._clock_notices(), *self._integrity_notices(), *self._mediamtx_notices()]
+        found = [
+            *self._disk_notices(),
+            *self._shortage_notices(),
+            *self._clock_notices(),
+            *self._integrity_notices(),
+            *self._mediamtx_notices(),
+        ]
         if not self._from.database_ok():
             found.append(Notice("database_error", "error", None, {}))
         return [notice.shown() for notice in found]
@@ -183,6 +191,15 @@ class Overview:
         usage = self._from.disk.usage
         facts = {"reason": breaker.reason, "used_ratio": usage and round(usage.used_ratio, 4)}
         return [Notice(code, "error", breaker.since_ms, facts)]
+
+    def _shortage_notices(self) -> list[Notice]:
+        """In time for somebody to let go of what need not be kept, before cameras stop recording."""
+        capacity = self._from.disk.capacity
+        if capacity is None or capacity.shortage is None:
+            return []
+        shortage = capacity.shortage
+        facts = {"protected_bytes": shortage.protected_bytes, "hours": round(shortage.hours, 1)}
+        return [Notice("only_protected", "error", shortage.since_ms, facts)]
 
     def _clock_notices(self) -> list[Notice]:
         trust = self._from.timekeeper.current

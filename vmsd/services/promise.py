@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vmsd.clock import Clock
 from vmsd.model.city import City
@@ -17,19 +17,28 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True)
 class Promise:
-    """`held_days` is what the disk holds at the rate of the last 24 h, None before anything was measured.
+    """`held_days` is what the disk holds at the rate of the last 24 h beside what may not be deleted.
 
-    `breaks_ms` is when the first recording will have to go too early, None when none will.
+    It is None before anything was measured. `breaks_ms` is when the first recording will have to go too early, None
+    when none will. `protected_days` are days of everybody's recordings that have no room for what is kept.
     """
 
     promised_days: int
     held_days: float | None
     breaks_ms: int | None
+    protected_bytes: int = 0
+    protected_days: float | None = None
+
+
+@dataclass(frozen=True)
+class CameraStorage:
+    total: CameraTotal
+    promise: Promise
 
 
 @dataclass(frozen=True)
 class CityStorage:
-    cameras: Sequence[CameraTotal]
+    cameras: Sequence[CameraStorage]
     bytes: int
     segments: int
     promise: Promise
@@ -45,13 +54,27 @@ class Storage:
 
     async def get(self) -> CityStorage:
         """Of the cameras the caller may see."""
-        cameras = [one for one in await self._segments.totals() if self._rights.on(one.group_id)]
+        totals = [one for one in await self._segments.totals() if self._rights.on(one.group_id)]
+        cameras = [CameraStorage(one, self._promise(one)) for one in totals]
+        protected_bytes = sum(one.promise.protected_bytes for one in cameras)
         return CityStorage(
             cameras=cameras,
-            bytes=sum(one.bytes for one in cameras),
-            segments=sum(one.segments for one in cameras),
-            promise=judge(self._city.retention_days, self._watch.capacity, self._clock.wall_ms()),
+            bytes=sum(one.bytes for one in totals),
+            segments=sum(one.segments for one in totals),
+            promise=self._judge(self._city.retention_days, protected_bytes),
         )
+
+    def _promise(self, camera: CameraTotal) -> Promise:
+        """One with fewer days of its own was promised only those."""
+        capacity, city_days = self._watch.capacity, self._city.retention_days
+        protected = capacity.protected.get((self._city.id, camera.camera_id), 0) if capacity else 0
+        return self._judge(min(city_days, camera.retention_days or city_days), protected)
+
+    def _judge(self, promised_days: int, protected_bytes: int) -> Promise:
+        capacity = self._watch.capacity
+        promise = judge(promised_days, capacity, self._clock.wall_ms())
+        cost = capacity.days_of(protected_bytes) if capacity else None
+        return replace(promise, protected_bytes=protected_bytes, protected_days=cost)
 
 
 def judge(promised_days: int, capacity: Capacity | None, now_ms: int) -> Promise:

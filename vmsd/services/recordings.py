@@ -117,12 +117,13 @@ class CityRecordings:
                 for one in wanted
             }
             found = await earliest(reels, limit + 1)
-        return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+        items = await self.with_kept(found[:limit])
+        return Page(items, items[-1].id if len(found) > limit else None)
 
     async def _reel(
         self, wanted: Wanted, preserved: bool | None, after_us: int, chunk: int
     ) -> AsyncGenerator[Recording, None]:
-        """One camera's recordings, read a few at a time."""
+        """One camera's recordings, read a few at a time; what they are kept for only where that decides."""
         stretches = await self._kept_stretches(wanted) if preserved else merged(wanted.stretches)
         for start_ms, end_ms in stretches:
             full = True
@@ -131,7 +132,8 @@ class CityRecordings:
                 found = await self._segments.list(wanted.camera.id, start_ms * 1000, end_ms * 1000, **place)
                 full = len(found) == chunk
                 after_us = found[-1].start_us if found else after_us
-                for one in await self.shown([one for one in found if touches(one, wanted.stretches)], wanted.camera):
+                shown = [self.shown(one, wanted.camera) for one in found if touches(one, wanted.stretches)]
+                for one in shown if preserved is None else await self.with_kept(shown):
                     if preserved is None or preserved == bool(one.kept):
                         yield one
 
@@ -143,24 +145,22 @@ class CityRecordings:
             found += [(max(one.start_ms, start_ms), min(one.end_ms, end_ms)) for one in periods]
         return merged(found)
 
-    async def shown(self, segments: Sequence[Segment], camera: Camera) -> Sequence[Recording]:
-        """With what each is kept for; the segments are of this one camera."""
-        if not segments:
-            return ()
-        end_ms = max(nominal_end_us(one) for one in segments) // 1000 + 1
-        periods = await self._kept.overlapping(camera.id, segments[0].start_ms, end_ms)
-        return [replace(self.shown_bare(one, camera), kept=frozenset(kept_for(one, periods))) for one in segments]
-
-    def shown_bare(self, segment: Segment, camera: Camera) -> Recording:
+    def shown(self, segment: Segment, camera: Camera) -> Recording:
         """Without what it is kept for."""
         return Recording(self._id_of(segment), camera.public_id, segment)
 
-    async def with_kept(self, recording: Recording) -> Recording:
-        """The same, and what it is kept for."""
-        segment = recording.segment
-        end_ms = nominal_end_us(segment) // 1000 + 1
-        periods = await self._kept.overlapping(segment.camera_id, segment.start_ms, end_ms)
-        return replace(recording, kept=frozenset(kept_for(segment, periods)))
+    async def with_kept(self, recordings: Sequence[Recording]) -> Sequence[Recording]:
+        """The same, and what each is kept for."""
+        places: dict[int, Stretch] = {}
+        for segment in (one.segment for one in recordings):
+            start_ms, end_ms = places.get(segment.camera_id, (segment.start_ms, 0))
+            end_ms = max(end_ms, nominal_end_us(segment) // 1000 + 1)
+            places[segment.camera_id] = (min(start_ms, segment.start_ms), end_ms)
+        periods = await self._kept.overlapping_any(places) if places else {}
+        return [
+            replace(one, kept=frozenset(kept_for(one.segment, periods.get(one.segment.camera_id, ()))))
+            for one in recordings
+        ]
 
     def place(self, cursor: str, cameras: Iterable[Camera]) -> tuple[int, int]:
         """The start and the camera's number a cursor stands for; `NotFound` when it is of none of the cameras."""

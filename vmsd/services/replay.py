@@ -83,7 +83,8 @@ class CityReplay:
         (cuts,) = await self._derived.cuts(self._folder(camera), [segment])
         if cuts is None:
             raise NotFound(NONE_SUCH)
-        return MaskedFile(await self.open(camera, segment), cuts)
+        offsets = (await asyncio.to_thread(lambda: cuts.columns)).offsets
+        return MaskedFile(await self.open(camera, segment), cuts.facts, offsets)
 
     async def open_sheet(self, camera: Camera, segment: Segment) -> int:
         """A handle, to be closed by whoever asks; `NotFound` while a recording has no pictures."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import structlog
@@ -57,10 +57,20 @@ class BreakerState:
 
 
 @dataclass(frozen=True)
+class Shortage:
+    """What nobody keeps lasts only so many hours more, at the rate of all cameras together."""
+
+    since_ms: int
+    hours: float
+    protected_bytes: int
+
+
+@dataclass(frozen=True)
 class Capacity:
     """What the whole volume holds at the measured rate; None where nothing has been measured yet.
 
-    `room_bytes` is what recordings may take in all: what they have and what is free above the reserve.
+    `room_bytes` is what recordings may take in all: what they have and what is free above the reserve. Of what they
+    have, `protected_bytes` may not be deleted, `protected` by camera.
     """
 
     bytes_per_day: float
@@ -68,6 +78,16 @@ class Capacity:
     footage_bytes: int
     held_days: float | None
     oldest_ms: int | None
+    protected: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    shortage: Shortage | None = None
+
+    @property
+    def protected_bytes(self) -> int:
+        return sum(self.protected.values())
+
+    def days_of(self, size: int) -> float | None:
+        """How many days of everybody's recordings have no room for it."""
+        return round(size / self.bytes_per_day, 4) if self.bytes_per_day > 0 else None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import uuid4
 
 from vmsd.errors import NotFound
@@ -29,6 +29,11 @@ LIST = CitySql(
 OVERLAPPING = CitySql(
     f"""SELECT {COLUMNS} FROM kept_period WHERE city_id = :city_id AND camera_id = :camera_id
     AND released_ms IS NULL AND end_ms > :start_ms AND start_ms < :end_ms ORDER BY start_ms"""
+)
+OVERLAPPING_ANY = CitySql(
+    f"""SELECT {COLUMNS} FROM (SELECT value FROM json_each(:wanted)) AS wanted CROSS JOIN kept_period
+    WHERE city_id = :city_id AND camera_id = wanted.value ->> 0 AND released_ms IS NULL
+    AND end_ms > wanted.value ->> 1 AND start_ms < wanted.value ->> 2"""
 )
 OF_INCIDENTS = CitySql(
     f"""SELECT {COLUMNS} FROM kept_period INDEXED BY kept_period_incident WHERE city_id = :city_id
@@ -107,6 +112,14 @@ class KeptPeriods:
         """What is kept of a camera in `[start_ms, end_ms)`, by their start."""
         params = {"camera_id": camera_id, "start_ms": start_ms, "end_ms": end_ms}
         return [kept_period_of(row) for row in await (transaction or self._scope).fetch(OVERLAPPING, **params)]
+
+    async def overlapping_any(self, places: Mapping[int, tuple[int, int]]) -> Mapping[int, Sequence[KeptPeriod]]:
+        """As `overlapping`, of several cameras by their number, each from when to when."""
+        wanted = json.dumps([[number, *stretch] for number, stretch in places.items()])
+        found: dict[int, list[KeptPeriod]] = {}
+        for row in await self._scope.fetch(OVERLAPPING_ANY, wanted=wanted):
+            found.setdefault(row["camera_id"], []).append(kept_period_of(row))
+        return found
 
     async def of_incidents(
         self, ids: Collection[int], transaction: CityTransaction | None = None

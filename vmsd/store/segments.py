@@ -70,7 +70,7 @@ DAYS = CitySql(
     ORDER BY day"""
 )
 TOTALS = CitySql(
-    """SELECT camera.public_id, camera.group_id, camera.name, camera.retention_days, camera.removed_ms,
+    """SELECT camera.id, camera.public_id, camera.group_id, camera.name, camera.retention_days, camera.removed_ms,
     coalesce(sum(segments), 0) AS segments, coalesce(sum(bytes), 0) AS bytes,
     coalesce(sum(duration_ms), 0) AS duration_ms, min(day) AS first_day
     FROM camera LEFT JOIN camera_day
@@ -129,6 +129,7 @@ class ExpiringTotal:
 class CameraTotal:
     """What a camera has on the disk; a removed one is listed while it has something."""
 
+    camera_id: int
     camera_public_id: str
     group_id: int | None
     name: str
@@ -220,6 +221,7 @@ def segment_of(row: Row) -> Segment:
 
 def total_of(row: Row) -> CameraTotal:
     return CameraTotal(
+        camera_id=row["id"],
         camera_public_id=row["public_id"],
         group_id=row["group_id"],
         name=row["name"],

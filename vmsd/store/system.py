@@ -24,6 +24,7 @@ from vmsd.store.deletable import (
     places_json,
 )
 from vmsd.store.dropped import Note, drop
+from vmsd.store.protected import Protected
 from vmsd.store.segment_clocks import SegmentClocks
 from vmsd.store.segments import COLUMNS, segment_of
 from vmsd.store.statements import SystemSql
@@ -145,6 +146,7 @@ class System:
         self._database = database
         self._note = note
         self.clocks = SegmentClocks(database)
+        self.protected = Protected(database)
 
     async def folders(self, *, removed: bool = False) -> Sequence[CameraFolder]:
         """Of all cameras, or of those alone that were removed."""

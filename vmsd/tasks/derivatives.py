@@ -21,8 +21,9 @@ from vmsd.services.disk_thread import DiskThread
 from vmsd.services.live_states import CameraKey
 from vmsd.services.storage import DiskWatch
 from vmsd.store.system import CameraFolder, System
-from vmsd.video import cuts, sheets
+from vmsd.video import sheets
 from vmsd.video.cuts import Cuts
+from vmsd.video.cuts_file import encode
 from vmsd.video.fmp4 import Header, Keyframe, SyncSample, read_header, read_keyframe
 from vmsd.video.sheets import Sheet
 from vmsd.video.worker import Tile, Worker
@@ -55,7 +56,7 @@ class Derivatives:
 
         Who was visited longest ago comes first: a camera with thousands of old recordings holds up nobody.
         """
-        if not self._watch.ok:
+        if not self._watch.volume.ok:
             return
         folders, newest = await self._system.folders(), await self._system.newest_closed()
         waiting = sorted(folders, key=lambda one: self._visited.get(one.key, 0))
@@ -72,6 +73,8 @@ class Derivatives:
         place, starts = Folder(folder.city, folder.camera), await self._system.closed_starts(folder.key)
         await self._thread.run(self._derived.tidy, place, starts)
         made = await self._thread.run(self._derived.made, place)
+        if not self._watch.ok:
+            return
         missing = [one for one in starts if made.get(one) != set(Kind) and (folder.key, one) not in self._skipped]
         if missing:
             await self._make(folder.key, place, missing[0], made.get(missing[0], set()))
@@ -86,7 +89,7 @@ class Derivatives:
         try:
             found = await self._thread.run(self._derived.make_cuts, folder, start_us)
             if Kind.CUTS not in made:
-                await self._thread.run(self._derived.write, folder, start_us, Kind.CUTS, cuts.encode(found))
+                await self._thread.run(self._derived.write, folder, start_us, Kind.CUTS, encode(found))
             if Kind.SHEET not in made:
                 picture = await self._draw(folder, start_us, found)
                 await self._thread.run(self._derived.write, folder, start_us, Kind.SHEET, picture)
@@ -108,8 +111,7 @@ class Derivatives:
             header = await self._thread.run(read_header, video)
             tiles: list[Tile] = []
             times_ms: list[int] = []
-            for number in chosen:
-                sample = found.sample(number)
+            for sample in chosen:
                 tile = await self._tile(await self._thread.run(_keyframe, video, header, sample), tiles)
                 if tile is not None:
                     tiles.append(tile)

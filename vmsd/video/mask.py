@@ -13,9 +13,10 @@ from vmsd.video.cuts import muted_tracks
 from vmsd.video.fmp4 import MOST_MOOF_BYTES
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterator
 
-    from vmsd.video.cuts import Cuts
+    from vmsd.video.cuts import Facts
 
 HIDDEN = b"free"
 _FIRST_READ_BYTES = 4096
@@ -24,16 +25,17 @@ _FIRST_READ_BYTES = 4096
 class MaskedFile:
     """The bytes of an open file, any stretch of them, with the sound hidden; blocks on the disk.
 
-    OSError where the file is not what `cuts` say of it. Closes the handle.
+    OSError where the file is not what its index says of it. Closes the handle.
     """
 
     file = None
 
-    def __init__(self, handle: int, cuts: Cuts) -> None:
+    def __init__(self, handle: int, facts: Facts, offsets: array[int]) -> None:
         self._handle = handle
-        self._cuts = cuts
-        self._muted = muted_tracks(cuts.facts)
-        self.size = min(os.fstat(handle).st_size, cuts.facts.end_bytes)
+        self._header_bytes = facts.header_bytes
+        self._offsets = offsets
+        self._muted = muted_tracks(facts)
+        self.size = min(os.fstat(handle).st_size, facts.end_bytes)
 
     def read(self, offset: int, count: int) -> bytes:
         data = bytearray(os.pread(self._handle, min(count, self.size - offset), offset))
@@ -49,9 +51,9 @@ class MaskedFile:
 
     def _names(self, start: int, stop: int) -> Iterator[int]:
         """Where the names to hide stand, in all boxes that begin before `stop` and reach beyond `start`."""
-        facts, offsets = self._cuts.facts, self._cuts.offsets
-        if start < facts.header_bytes:
-            yield from header_names(os.pread(self._handle, facts.header_bytes, 0), self._muted)
+        offsets = self._offsets
+        if start < self._header_bytes:
+            yield from header_names(os.pread(self._handle, self._header_bytes, 0), self._muted)
         fragment = max(0, bisect_right(offsets, start) - 1)
         while fragment < len(offsets) and offsets[fragment] < stop:
             place = offsets[fragment]

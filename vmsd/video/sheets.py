@@ -15,7 +15,8 @@ from vmsd.errors import BadMedia
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmsd.video.cuts import Cuts
+    from vmsd.video.cuts import Columns, Cuts
+    from vmsd.video.fmp4 import SyncSample
 
 EVERY_MS = 10_000
 MOST_TILES = 360
@@ -57,17 +58,18 @@ class Sheet:
         return column * self.tile_width, row * self.tile_height
 
 
-def pick(cuts: Cuts) -> list[int]:
-    """The numbers of the keyframes to show: of each moment the nearest, none of them twice."""
-    duration_ms = max(1, cuts.facts.duration_ms)
+def pick(cuts: Cuts) -> list[SyncSample]:
+    """The keyframes to show: of each moment the nearest, none of them twice."""
+    duration_ms, columns = max(1, cuts.facts.duration_ms), cuts.columns
     apart_ms = max(EVERY_MS, -(-duration_ms // MOST_TILES))
-    if not cuts.facts.video or not any(cuts.key_sizes):
+    if not cuts.facts.video or not any(columns.key_sizes):
         return []
-    return list(dict.fromkeys(_nearest(cuts, moment) for moment in range(0, duration_ms, apart_ms)))
+    nearest = dict.fromkeys(_nearest(columns, moment) for moment in range(0, duration_ms, apart_ms))
+    return [columns.sample(keyframe) for keyframe in nearest]
 
 
-def _nearest(cuts: Cuts, moment_ms: int) -> int:
-    before, times = cuts.keyframe_at(moment_ms), cuts.key_times_ms
+def _nearest(columns: Columns, moment_ms: int) -> int:
+    before, times = columns.keyframe_at(moment_ms), columns.key_times_ms
     after = min(before + 1, len(times) - 1)
     return after if times[after] - moment_ms < abs(moment_ms - times[before]) else before
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 TOLERANCE_MS = 1_500
 """Less is no gap: pictures come late, and a camera that reconnects at once has lost next to nothing."""
@@ -38,20 +38,17 @@ class Spans:
         """In the time of the clip."""
         return max(at + end - start for start, end, at in self._found)
 
-    def add_pictures(self, start_ns: int, durations_ns: Sequence[int], at_ns: int, *, joined: bool) -> None:
-        """Pictures from `start_ns` on; one that stands for very long is no video.
-
-        `joined` ones follow those before by the recorder's own clock, whatever the wall clock says.
-        """
-        moments = list(accumulate(durations_ns, initial=start_ns))
-        begun = start_ns
-        for at, after in pairwise(moments) if max(durations_ns) > TOLERANCE_NS else ():
+    def add_slow(self, moments_ns: Sequence[int], at_ns: int, *, joined: bool) -> None:
+        """Pictures at these moments, up to the last of them; one that stands for very long is no video."""
+        begun = moments_ns[0]
+        for at, after in pairwise(moments_ns):
             if after - at > TOLERANCE_NS:
-                self._add(begun, at, at_ns + begun - start_ns, joined=joined)
+                self.add(begun, at, at_ns + begun - moments_ns[0], joined=joined)
                 begun, joined = after, False
-        self._add(begun, moments[-1], at_ns + begun - start_ns, joined=joined)
+        self.add(begun, moments_ns[-1], at_ns + begun - moments_ns[0], joined=joined)
 
-    def _add(self, start_ns: int, end_ns: int, at_ns: int, *, joined: bool) -> None:
+    def add(self, start_ns: int, end_ns: int, at_ns: int, *, joined: bool) -> None:
+        """`joined` ones follow those before by the recorder's own clock, whatever the wall clock says."""
         end_ns = min(end_ns, self.end_ns)
         if start_ns < self.start_ns:
             at_ns, start_ns = at_ns + self.start_ns - start_ns, self.start_ns

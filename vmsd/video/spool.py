@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO, Literal
 
-HELD = 1 << 18
+HELD = 1 << 16
 """So many numbers at most are held in memory."""
 
 

@@ -10,7 +10,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +25,7 @@ from vmsd.video.header import Header, Mtxi
 from vmsd.video.layouts import Layout, read_layouts
 from vmsd.video.spans import NS_PER_MS, TOLERANCE_NS, Spans
 from vmsd.video.spool import Spool
+from vmsd.video.track_runs import beginning, further_ns, rounded, scaled, slice_of
 
 NS_PER_S = 1_000_000_000
 SEAMS_PER_S = 10
@@ -83,11 +84,16 @@ class Stitcher:
     """Reads every file's tables once; of the samples it only notes where they lie."""
 
     def __init__(self, start_ms: int, end_ms: int, folder: Path, tell: Tell) -> None:
-        self._spans = Spans(start_ms, end_ms)
+        self._period = (start_ms, end_ms)
         self._folder = folder
         self._tell = tell
+        self._notes: set[str] = set()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._spans = Spans(*self._period)
         self._tracks: dict[tuple[str, int, bytes], ClipTrack] = {}
-        self._ranges = Spool("Q", folder)
+        self._ranges = Spool("Q", self._folder)
         self._open_range = (0, 0)
         self._sources: list[tuple[Source, int]] = []
         self._placed = 0
@@ -95,7 +101,6 @@ class Stitcher:
         self._reached_ns = 0
         self._shown_ns = 0
         self._awaits_sync = True
-        self._notes: set[str] = set()
 
     def take(self, source: Source) -> None:
         try:
@@ -116,10 +121,15 @@ class Stitcher:
         if main is None or zero_ns >= self._spans.end_ns:
             return None
         base_ns, joined = self._place_of(source, header.mtxi)
+        if joined and zero_ns <= self._spans.start_ns and len(self._sources) == 1:
+            # By its name this file has the wanted start: what the one before it has by its own name, it has as well.
+            self.close()
+            self._begin()
+            base_ns, joined = 0, False
         from_tick = 0
         if zero_ns < self._spans.start_ns and not joined:
             wanted = (self._spans.start_ns - zero_ns) * main.timescale // NS_PER_S
-            found = _beginning(self._fragments(video, header), main.id, wanted)
+            found = beginning(self._fragments(video, header), main.id, wanted)
             if found is None:
                 return None
             from_tick, shown_tick = found
@@ -134,9 +144,9 @@ class Stitcher:
         before = self._before
         if before is None:
             return 0, False
-        further_ns = _further_ns(before.mtxi, mtxi)
-        if further_ns is not None:
-            base_ns = before.base_ns + further_ns
+        later_ns = further_ns(before.mtxi, mtxi)
+        if later_ns is not None:
+            base_ns = before.base_ns + later_ns
             if abs(base_ns - self._reached_ns) <= TOLERANCE_NS:
                 return base_ns, True
         base_ns = before.base_ns + (source.start_us - before.source.start_us) * 1000
@@ -172,13 +182,13 @@ class Stitcher:
         for run in sorted(kept, key=attrgetter("offset")):
             layout = file.layouts[run.track_id]
             track = self._track(layout)
-            scaled = _scaled(run, layout.track.timescale, track.timescale)
-            at = scaled.start + _round(file.base_ns * track.timescale, NS_PER_S)
+            ticked = scaled(run, layout.track.timescale, track.timescale)
+            at = ticked.start + rounded(file.base_ns * track.timescale, NS_PER_S)
             if run.track_id == file.main:
                 whole = first and file.joined and at - track.end <= track.timescale // SEAMS_PER_S
                 self._cover(file, run, joined=whole)
             place = self._place(run.offset, sum(run.sizes))
-            track.add(scaled, at, place, track.entry_of(layout))
+            track.add(ticked, at, place, track.entry_of(layout))
             self._reached_ns = max(self._reached_ns, track.end * NS_PER_S // track.timescale)
         return bool(kept)
 
@@ -197,7 +207,7 @@ class Stitcher:
             self._awaits_sync = first == last
         if first >= last:
             return None
-        return _slice(run, first, last) if last - first < len(run.sizes) else run
+        return slice_of(run, first, last) if last - first < len(run.sizes) else run
 
     def _track(self, layout: Layout) -> ClipTrack:
         track = self._tracks.get(layout.key)
@@ -227,10 +237,14 @@ class Stitcher:
 
     def _cover(self, file: _File, run: TrackRun, *, joined: bool) -> None:
         """Note the wall time of pictures."""
-        ticks = accumulate(run.durations, initial=run.start)
-        moments = [tick * NS_PER_S // file.timescale for tick in ticks]
-        durations = [after - at for at, after in pairwise(moments)]
-        self._spans.add_pictures(file.zero_ns + moments[0], durations, file.base_ns + moments[0], joined=joined)
+        ordinary = max(run.durations) * NS_PER_S <= TOLERANCE_NS * file.timescale
+        durations = (sum(run.durations),) if ordinary else run.durations
+        moments = [tick * NS_PER_S // file.timescale for tick in accumulate(durations, initial=run.start)]
+        at_ns, wall_ns = file.base_ns + moments[0], [file.zero_ns + moment for moment in moments]
+        if ordinary:
+            self._spans.add(wall_ns[0], wall_ns[1], at_ns, joined=joined)
+        else:
+            self._spans.add_slow(wall_ns, at_ns, joined=joined)
 
     def finish(self) -> Clip | None:
         """None when there is nothing."""
@@ -242,7 +256,10 @@ class Stitcher:
         tracks = sorted(self._tracks.values(), key=lambda track: track.kind, reverse=True)
         from_ns, until_ns = max(self._shown_ns, min(map(_first_ns, tracks))), self._spans.reached_ns
         shown = [(track, part) for track in tracks if (part := _showing(track, from_ns, until_ns)) is not None]
-        duration = _round((until_ns - from_ns) * MOVIE_TIMESCALE, NS_PER_S)
+        if not shown:
+            self.close()
+            return None
+        duration = rounded((until_ns - from_ns) * MOVIE_TIMESCALE, NS_PER_S)
         spans = self._spans.listed(from_ns)
         codecs = tuple(dict.fromkeys(codec for track in tracks for codec in track.codecs))
         self._notes |= {f"codec_{codec}" for codec in codecs if codec not in _PLAYED_EVERYWHERE}
@@ -267,32 +284,6 @@ class Stitcher:
             track.close()
 
 
-def _beginning(fragments: Iterable[list[TrackRun]], main: int, wanted: int) -> tuple[int, int] | None:
-    """The keyframe at or before the tick `wanted`, or else the first one: when it is decoded, and when shown.
-
-    None when the file ends before that tick.
-    """
-    found: tuple[int, int] | None = None
-    end = 0
-    for runs in fragments:
-        for run in (run for run in runs if run.track_id == main):
-            starts = accumulate(run.durations, initial=run.start)
-            for start, flags, shift in zip(starts, run.flags, run.shifts, strict=False):
-                if is_sync(flags) and (found is None or start + shift <= wanted):
-                    found = (start, start + shift)
-            end = max(end, run.start + sum(run.durations))
-        if end > wanted and found is not None:
-            break
-    return found if end > wanted else None
-
-
-def _further_ns(before: Mtxi | None, mtxi: Mtxi | None) -> int | None:
-    """How far the next file of one recorder's run begins after the one before, by the recorder's clock."""
-    if before is None or mtxi is None or (before.stream_id, before.number + 1) != (mtxi.stream_id, mtxi.number):
-        return None
-    return mtxi.dts_ns - before.dts_ns
-
-
 def _first_ns(track: ClipTrack) -> int:
     return (track.first_at + track.first_shift) * NS_PER_S // track.timescale
 
@@ -301,35 +292,9 @@ def _showing(track: ClipTrack, from_ns: int, until_ns: int) -> Showing | None:
     """None for a track that has nothing between these moments of the clip."""
     scale = track.timescale
     first = track.first_at + track.first_shift
-    from_tick, until_tick = (_round(at_ns * scale, NS_PER_S) for at_ns in (from_ns, until_ns))
+    from_tick, until_tick = (rounded(at_ns * scale, NS_PER_S) for at_ns in (from_ns, until_ns))
     begin, end = max(first, from_tick), min(until_tick, track.end + track.first_shift)
     if end <= begin:
         return None
-    empty, length = (_round(ticks * MOVIE_TIMESCALE, scale) for ticks in (begin - from_tick, end - begin))
+    empty, length = (rounded(ticks * MOVIE_TIMESCALE, scale) for ticks in (begin - from_tick, end - begin))
     return Showing(empty, length, begin - track.first_at)
-
-
-def _slice(run: TrackRun, first: int, last: int) -> TrackRun:
-    return TrackRun(
-        run.track_id,
-        run.start + sum(run.durations[:first]),
-        run.offset + sum(run.sizes[:first]),
-        run.durations[first:last],
-        run.sizes[first:last],
-        run.flags[first:last],
-        run.shifts[first:last],
-    )
-
-
-def _scaled(run: TrackRun, own: int, wanted: int) -> TrackRun:
-    """In the ticks of the clip's track, should this file's differ from those of the first."""
-    if own == wanted:
-        return run
-    ticks = [_round(at * wanted, own) for at in accumulate(run.durations, initial=run.start)]
-    durations = tuple(after - at for at, after in pairwise(ticks))
-    shifts = tuple(_round(shift * wanted, own) for shift in run.shifts)
-    return run._replace(start=ticks[0], durations=durations, shifts=shifts)
-
-
-def _round(value: int, divisor: int) -> int:
-    return (2 * value + divisor) // (2 * divisor)

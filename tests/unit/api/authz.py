@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -74,7 +75,7 @@ class Case:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        path = self.route.path.replace(":[^/_]+", "").replace(":(?:_main)?", "").replace(":.+", "")
+        path = re.sub(r"\{(\w+):[^{}]+\}", r"{\1}", self.route.path)
         return self.route.method, path, self.target
 
 

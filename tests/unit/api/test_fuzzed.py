@@ -17,6 +17,7 @@ from tests.unit.api.documented import strict
 from tests.unit.api.openapi_file import newest_document
 from tests.unit.api.served import Served, serve
 from vmsd.api.door import COOKIE
+from vmsd.clock import rfc3339
 from vmsd.model.city import City
 from vmsd.model.person import Role
 from vmsd.model.segment import Segment, SegmentFlag, SegmentState
@@ -58,6 +59,7 @@ class World:
         found = {kind: await self._ids(f"/api/v1/{kind}") for kind in ("users", "groups", "streams", "cameras")}
         period = "start=2026-01-01T00:00:00Z&end=2027-01-01T00:00:00Z"
         found["recordings"] = await self._ids(f"/api/v1/recordings?camera_id={found['cameras'][0]}&{period}")
+        found |= {kind: await self._ids(f"/api/v1/{kind}") for kind in ("incidents", "holds", "preservations")}
         found["cities"] = [city for city in await self._ids("/api/v1/cities") if city != self.here.public_id]
         found["tokens"] = [one["id"] for one in await self._list("/api/v1/tokens", self.root)]
         return found | {"stream": found["cameras"]}
@@ -97,8 +99,24 @@ async def populate(served: Served) -> World:
         Segment(here.id, camera, START_US, 60_000, 1000, 1000, SegmentState.CLOSED, flags) for camera in (1, 2, 3)
     ]
     await served.daemon._volume.system.put(segments)
+    await keep(served, root, here)
     served.close_breaker()
     return World(served, here, root)
+
+
+async def keep(served: Served, root: dict[str, str], here: City) -> None:
+    """An incident, a hold and a preserved period."""
+    camera_id = (await served.ask("GET", "/api/v1/cameras", who=root, city=here)).body["items"][0]["id"]
+    start_ms = START_US // 1000
+    period = {"camera_id": camera_id, "start": rfc3339(start_ms), "end": rfc3339(start_ms + 60_000)}
+    hold = {"number": "1", "authority": "x", "purpose": "x", "deadline": rfc3339(start_ms + 9 * 86_400_000)}
+    for path, body in (
+        ("incidents", {"name": "Furto", "periods": [period]}),
+        ("holds", hold | {"periods": [period]}),
+        ("preservations", period),
+    ):
+        answer = await served.ask("POST", f"/api/v1/{path}", body, who=root, city=here)
+        assert answer.status == 201, answer.raw
 
 
 def told_to(who: dict[str, str]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,12 +26,19 @@ if TYPE_CHECKING:
     from vmsd.model.city import City
 
 CAMERAS = 3
-MOVING = {"GET /api/v1/states", "GET /api/v1/system", "GET /api/v1/audit", "GET /api/v1/audit.csv"}
+MOVING = {
+    "GET /api/v1/continuity",
+    "GET /api/v1/states",
+    "GET /api/v1/system",
+    "GET /api/v1/audit",
+    "GET /api/v1/audit.csv",
+}
 """Tell of now, or of who has asked."""
 OF_CITIES = (Tenant.CITY, Tenant.CITIES, Tenant.PERSON)
 START_US = 1_795_200_000_000_000
 DAY_MS = 86_400_000
 PERIOD = "start=2026-01-01T00:00:00Z&end=2027-01-01T00:00:00Z"
+DAY = "start=2026-11-20T00:00:00Z&end=2026-11-21T00:00:00Z"
 
 
 @dataclass
@@ -107,7 +115,7 @@ def filled(path: str, mine: Belongings) -> str:
     ids |= {"group_id": mine.groups[0], "user_id": mine.users[0], "token_id": mine.tokens[0]}
     ids |= {"recording_id": mine.recordings[0], "city_id": mine.city.public_id, "file": "index.m3u8"}
     ids |= mine.kept
-    path = path.replace("{camera_id:[^/_]+}{main:(?:_main)?}", mine.cameras[0])
+    path = re.sub(r"\{(\w+):[^{}]+\}", r"{\1}", path).replace("{main}", "")
     for name, value in ids.items():
         path = path.replace(f"{{{name}}}", value)
     return path
@@ -116,6 +124,11 @@ def filled(path: str, mine: Belongings) -> str:
 QUERIES = {
     "/api/v1/recordings": f"camera_id={{}}&{PERIOD}",
     "/api/v1/cameras/{camera_id}/states": PERIOD,
+    "/api/v1/cameras/{camera_id}/timeline": DAY,
+    "/api/v1/cameras/{camera_id}/calendar": "month=2026-11",
+    "/api/v1/cameras/{camera_id}/thumbnails": DAY,
+    "/replay/stream_{camera_id}/index.m3u8": DAY,
+    "/api/v1/continuity": f"camera_id={{}}&{DAY}",
     "/api/v1/streams": "camera_id={}",
     "/api/v1/preservations/cost": f"camera_id={{}}&{PERIOD}",
 }

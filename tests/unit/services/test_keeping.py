@@ -53,7 +53,7 @@ class Keep:
 
     async def record(self, *segments: Segment) -> list[Recording]:
         await self.box.system.put(segments)
-        return [self.recordings.shown_bare(one, self.camera) for one in segments]
+        return [self.recordings.shown(one, self.camera) for one in segments]
 
     def part(self, start_ms: int, end_ms: int) -> Part:
         return Part(self.camera, start_ms, end_ms)
@@ -131,7 +131,7 @@ async def test_preserving_one_file_keeps_none_beside_it_though_they_overlap_a_li
     starts = [NOW_US + 321, NOW_US + (minute - 20) * 1000 + 7, NOW_US + (2 * minute - 35) * 1000 + 999]
     before, wanted, after = await keep.record(*(keep.segment(start, minute) for start in starts))
     await keep.files.preserve(wanted, keep.camera, "furto")
-    assert [len((await keep.recordings.with_kept(one)).kept) for one in (before, wanted, after)] == [0, 1, 0]
+    assert [len(one.kept) for one in await keep.recordings.with_kept([before, wanted, after])] == [0, 1, 0]
     assert await keep.survive(before, wanted, after) == [1]
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from tests.unit.tasks.recording_box import DAY_MS, NOW_MS, Box
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.tasks.recording_box import DAY_MS, NOW_MS, Box, open_box
 from vmsd.host.disk import DiskUsage
 from vmsd.model.city import City
 from vmsd.model.person import ALL_RIGHTS
 from vmsd.model.segment import Segment, SegmentFlag, SegmentState
-from vmsd.services.capacity import Demand, held_days
+from vmsd.services.capacity import Demand, held_days, held_days_beside
 from vmsd.services.promise import Storage, judge
+from vmsd.services.rationing import Rationing
 from vmsd.services.storage import Capacity
 from vmsd.store.scope import Scope
 from vmsd.tasks.accountant import Accountant
@@ -55,8 +60,11 @@ def segment(key: tuple[int, int], start_ms: int, size: int) -> Segment:
     return Segment(*key, start_ms * 1000, 1000, size, size, SegmentState.CLOSED, SegmentFlag(0))
 
 
-def accountant_of(box: Box) -> Accountant:
-    return Accountant(box.system, box.watch, box.index, box.settings.disk, box.clock)
+def accountant_of(box: Box, applied: list[frozenset[tuple[int, int]]] | None = None) -> Accountant:
+    told = [] if applied is None else applied
+    candidates = box.system.protected.candidates
+    rationing = Rationing(box.database, box.audit, box.clock, candidates=candidates, apply=told.append)
+    return Accountant(box.system, box.watch, box.index, box.settings.disk, box.clock, rationing)
 
 
 async def test_the_rate_is_that_of_the_last_day_over_all_cities(box: Box, monkeypatch):
@@ -98,5 +106,69 @@ async def test_a_city_sees_its_own_totals_and_the_promise_of_the_shared_volume(b
     city = City(mine.key[0], mine.folder.city, "A", "active", "basic", 0, 0)
     storage = await Storage(Scope(box.database, city.id), city, ALL_RIGHTS, box.watch, box.clock).get()
     assert (storage.bytes, storage.segments) == (11, 2)
-    assert [one.camera_public_id for one in storage.cameras] == [mine.folder.camera]
+    assert [one.total.camera_public_id for one in storage.cameras] == [mine.folder.camera]
     assert (storage.promise.promised_days, storage.promise.held_days) == (7, 5.0)
+
+
+def test_what_is_kept_and_young_costs_nothing_and_what_is_old_its_room():
+    demands, today = [Demand(10, 30)], 1000
+    assert held_days_beside(demands, 100, {}, today) == 10
+    assert held_days_beside(demands, 100, {today - 2: 10}, today) == 10
+    assert held_days_beside(demands, 100, {today - 20: 30}, today) == 7
+    assert held_days_beside(demands, 100, {today - 20: 30, today - 3: 10}, today) == 7
+    assert held_days_beside(demands, 100, {today - 20: 500}, today) == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    starts=st.lists(st.integers(0, 6 * 24 * 60), min_size=1, max_size=40, unique=True),
+    periods=st.lists(st.tuples(st.integers(0, 6 * 24 * 60), st.integers(1, 4 * 24 * 60)), max_size=6),
+    seconds=st.sampled_from([10, 3600]),
+)
+async def test_protected_bytes_are_those_of_the_files_kept_each_once(tmp_path_factory, starts, periods, seconds):
+    minute, begin = 60_000, NOW_MS - 7 * DAY_MS
+    async with open_box(tmp_path_factory.mktemp("kept")) as box:
+        camera = await box.camera()
+        files = [
+            replace(segment(camera.key, begin + start * minute, 1000 + start), duration_ms=seconds * 1000)
+            for start in starts
+        ]
+        await box.system.put(files)
+        spans = [(begin + start * minute, begin + (start + length) * minute) for start, length in periods]
+        for start_ms, end_ms in spans:
+            await box.keep(camera, start_ms, end_ms)
+        kept = [one for one in files if any(one.end_ms > start and one.start_ms < end for start, end in spans)]
+        found = await box.system.protected.bytes(await box.system.kept())
+        assert sum(found.get(camera.key, {}).values()) == sum(one.bytes for one in kept)
+
+
+async def test_what_is_kept_takes_room_from_the_promise(box: Box, monkeypatch):
+    monkeypatch.setattr("vmsd.services.storage.usage", lambda _: DiskUsage(1000 * GB, 100 * GB, 0, 0))
+    await box.watch.look()
+    camera = await box.camera(plan="premium")
+    for day in range(1, 91):
+        await box.system.put([segment(camera.key, NOW_MS - day * DAY_MS - day % 2, 10 * GB)])
+    rate = 10 * GB * (1 - (NOW_MS % DAY_MS) / DAY_MS)
+    await accountant_of(box).once()
+    assert box.watch.capacity.held_days == 30
+    await box.keep(camera, NOW_MS - 91 * DAY_MS, NOW_MS - 20 * DAY_MS)
+    await accountant_of(box).once()
+    capacity = box.watch.capacity
+    assert capacity.protected == {camera.key: 700 * GB}
+    assert capacity.days_of(capacity.protected_bytes) == pytest.approx(700 * GB / rate, rel=1e-3)
+    assert capacity.held_days is not None
+    assert capacity.shortage is None
+    city = City(camera.key[0], camera.folder.city, "A", "active", "premium", 0, 0)
+    storage = await Storage(Scope(box.database, city.id), city, ALL_RIGHTS, box.watch, box.clock).get()
+    (one,) = storage.cameras
+    assert one.promise.protected_bytes == storage.promise.protected_bytes == 700 * GB
+
+
+async def test_a_camera_that_was_promised_less_breaks_no_promise_of_more(box: Box):
+    short, long = await box.camera(1, plan="pro", days=3), await box.camera(2, plan="pro")
+    box.watch.capacity = Capacity(10 * GB, 50 * GB, 30 * GB, 5.0, None)
+    city = City(short.key[0], short.folder.city, "A", "active", "pro", 0, 0)
+    storage = await Storage(Scope(box.database, city.id), city, ALL_RIGHTS, box.watch, box.clock).get()
+    by_id = {one.total.camera_public_id: one.promise for one in storage.cameras}
+    assert (by_id[short.folder.camera].promised_days, by_id[short.folder.camera].breaks_ms) == (3, None)
+    assert by_id[long.folder.camera].breaks_ms == NOW_MS + 2 * DAY_MS

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.tasks.export_box import START_MS, ExportBox, wish
-from tests.unit.tasks.recording_box import BOX_KEY, DAY_MS, Box, open_box
+from tests.unit.tasks.recording_box import BOX_KEY, DAY_MS, NOW_MS, Box, open_box
 from vmsd.errors import Conflict, Invalid, NotFound, StorageFull, TooMany
 from vmsd.model.export import ExportFormat, ExportState
 from vmsd.model.person import Rights, Verb
 from vmsd.model.timeline import GapCause
 from vmsd.services.export_work import Work
 from vmsd.services.storage import BreakerState, OpenReason
+from vmsd.store.holds import Holds
+from vmsd.store.scope import Scope
 from vmsd.verifier import verificar
 from vmsd.video import clip
 
@@ -110,6 +112,24 @@ async def test_a_byte_changed_after_the_recording_was_closed_is_said_in_the_pack
     report = verificar.verify(str(package))
     assert not report.findings, report.findings
     assert [note.code for note in report.notes] == ["segment_altered"]
+
+
+async def test_a_package_for_a_hold_tells_who_asked_for_it(exports: ExportBox):
+    camera = await exports.box.camera()
+    await exports.record(camera, START_MS)
+    scope, said = Scope(exports.box.database, 1), {"number": "Of. 9", "authority": "1ª Vara", "purpose": "Inquérito"}
+    async with scope.write() as transaction:
+        by = {"person": None, "person_name": "gestora", "deadline_ms": NOW_MS + DAY_MS, "now_ms": NOW_MS}
+        hold = await Holds(scope).add(transaction, **said, **by)
+    wanted = wish(camera, format=ExportFormat.PACKAGE, hold_id=hold.public_id)
+    export = await exports.made(exports.exporter(), await exports.city().ask(wanted))
+    assert export.hold == hold.public_id
+    with zipfile.ZipFile(exports.folder(export) / export.result.file.name) as package:
+        custody = json.loads(package.read("custody.json"))
+    assert custody["procedure"]["authority"] == "1ª Vara"
+    steps = [event["step"] for event in custody["events"]]
+    assert set(steps) == {"reconhecimento", "isolamento", "fixacao", "coleta", "acondicionamento"}
+    assert "Of. 9" in next(event["detail"] for event in custody["events"] if event["step"] == "reconhecimento")
 
 
 async def test_films_of_two_cameras_come_in_one_zip(exports: ExportBox):

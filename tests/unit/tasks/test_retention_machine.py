@@ -33,12 +33,20 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 MINUTE_MS = 60_000
+LONG_AGO_MS = -(10**15)
 BATCH, CAP = 3, 7
 TOTAL = 400_000
 """Bytes of the volume: some forty recordings."""
 SWEEP_USED = 0.9
 SETTLED_PASSES = 60
 CRASHES = ("before_mark", "after_mark", "in_unlink", "after_unlink", "before_drop", "after_drop")
+
+
+Place = tuple[int, int, int]
+
+
+def params_of(place: Place) -> dict[str, Any]:
+    return dict(zip(("city", "camera", "start"), place, strict=True))
 
 
 class Killed(Exception):
@@ -49,7 +57,7 @@ class Killed(Exception):
 class Recorded:
     """What really was recorded: `start_ms` is what its name says, `true_ms` when it ended."""
 
-    place: tuple[int, int, int]
+    place: Place
     camera: Camera
     start_ms: int
     end_ms: int
@@ -74,10 +82,10 @@ class Kept:
 class OpenVault:
     """For cameras without secrets."""
 
-    def seal(self, clear: bytes, bound_to: str) -> bytes:  # noqa: ARG002
+    def seal(self, clear: bytes, bound_to: str) -> bytes:
         return clear
 
-    def open(self, sealed: bytes, bound_to: str) -> bytes:  # noqa: ARG002
+    def open(self, sealed: bytes, bound_to: str) -> bytes:
         return sealed
 
 
@@ -92,8 +100,8 @@ class Retention(RuleBasedStateMachine):
         self.clock = HandClock()
         self.true_ms = NOW_MS
         self.others_bytes = 0
-        self.recorded: dict[tuple[int, int, int], Recorded] = {}
-        self.forgotten: set[tuple[int, int, int]] = set()
+        self.recorded: dict[Place, Recorded] = {}
+        self.forgotten: set[Place] = set()
         self.kept: dict[tuple[int, int], Kept] = {}
         self.copy: tuple[Path, dict[tuple[int, int], Kept]] | None = None
         self.days: dict[tuple[int, int], list[int]] = {}
@@ -108,7 +116,7 @@ class Retention(RuleBasedStateMachine):
     def begin(self) -> None:
         self.stack = AsyncExitStack()
         self.box: Box = self.do(self.stack.enter_async_context(open_box(self.folder, clock=self.clock)))
-        self.cameras = [self.do(self.box.camera(number, plan="pro")) for number in (1, 2)]
+        self.cameras = [self.do(self.box.camera(number, plan="premium")) for number in (1, 2)]
         self.cameras.append(self.do(self.box.camera(1, city=2, plan="basic", days=3)))
         self.days = {camera.key: [self.kept_days(camera)] for camera in self.cameras}
         self.restart()
@@ -136,15 +144,19 @@ class Retention(RuleBasedStateMachine):
     def lacking(self) -> float:
         return (1 - SWEEP_USED) * TOTAL - self.usage().free_bytes
 
-    def rows(self, sql: str) -> list[Any]:
-        return self.do(self.box.database.read(sql))
+    def rows(self, sql: str, params: dict[str, Any] | None = None) -> list[Any]:
+        return self.do(self.box.database.read(sql, params))
 
-    def states(self) -> dict[tuple[int, int, int], int]:
+    def states(self) -> dict[Place, int]:
         rows = self.rows("SELECT city_id, camera_id, start_us, state FROM segment")
         return {(row["city_id"], row["camera_id"], row["start_us"]): row["state"] for row in rows}
 
-    def ledger(self) -> dict[tuple[int, int, int], list[str]]:
-        lines: dict[tuple[int, int, int], list[str]] = {}
+    def flags(self) -> dict[Place, int]:
+        rows = self.rows("SELECT city_id, camera_id, start_us, flags FROM segment")
+        return {(row["city_id"], row["camera_id"], row["start_us"]): row["flags"] for row in rows}
+
+    def ledger(self) -> dict[Place, list[str]]:
+        lines: dict[Place, list[str]] = {}
         for row in self.rows("SELECT city_id, camera_id, start_us, reason FROM purge"):
             lines.setdefault((row["city_id"], row["camera_id"], row["start_us"]), []).append(row["reason"])
         return lines
@@ -157,7 +169,11 @@ class Retention(RuleBasedStateMachine):
 
     # --- what happens
 
-    @rule(number=st.integers(0, 2), ages=st.lists(st.integers(0, 40 * 24), min_size=1, max_size=6), parts=st.integers(1, 3))
+    @rule(
+        number=st.integers(0, 2),
+        ages=st.lists(st.integers(0, 40 * 24), min_size=1, max_size=6),
+        parts=st.integers(1, 3),
+    )
     def record(self, number: int, ages: list[int], parts: int) -> None:
         """Recordings of up to 40 days ago, as the clock was right then."""
         for age in ages:
@@ -169,21 +185,28 @@ class Retention(RuleBasedStateMachine):
         start_ms, trusted = self.clock.wall - MINUTE_MS, self.box.keeper.look().trusted
         one = self.add(number, start_ms, parts, untrusted=not trusted)
         if one is not None and not trusted:
-            params = {"city": one.place[0], "camera": one.place[1], "start": one.place[2]}
-            self.do(self.write("INSERT INTO segment_clock VALUES (:city, :camera, :start, 'boot', 0, NULL, NULL)", params))
+            sql = "INSERT INTO segment_clock VALUES (:city, :camera, :start, 'boot', 0, NULL, NULL)"
+            self.do(self.write(sql, params_of(one.place)))
+
+    @rule(number=st.integers(0, 2), days=st.sampled_from([-20_000, -40, -8, 30]), right=st.booleans())
+    def record_in_doubt(self, number: int, days: int, right: bool) -> None:
+        self.jump(days)
+        self.record_now(number, 2)
+        if right:
+            self.set_right()
 
     def add(self, number: int, start_ms: int, parts: int, *, untrusted: bool = False) -> Recorded | None:
         camera = self.cameras[number]
         place = (*camera.key, start_ms * 1000)
         if place in self.recorded:
             return None
-        true_ms = self.true_ms if untrusted else start_ms + MINUTE_MS
-        one = Recorded(place, camera, start_ms, start_ms + MINUTE_MS, true_ms, untrusted)
+        end_ms = start_ms + parts * 1000
+        one = Recorded(place, camera, start_ms, end_ms, self.true_ms if untrusted else end_ms, untrusted)
         one.path.parent.mkdir(parents=True, exist_ok=True)
-        one.path.write_bytes(head_of(start_ms, MINUTE_MS) + parts_of(0, parts))
+        one.path.write_bytes(head_of(start_ms, parts * 1000) + parts_of(0, parts))
         size = one.path.stat().st_size
         flags = SegmentFlag.CLOCK_UNTRUSTED if untrusted else SegmentFlag(0)
-        row = Segment(*place, MINUTE_MS, size, size, SegmentState.CLOSED, flags)
+        row = Segment(*place, parts * 1000, size, size, SegmentState.CLOSED, flags)
         self.do(self.box.system.put([row]))
         self.recorded[place] = one
         return one
@@ -196,6 +219,13 @@ class Retention(RuleBasedStateMachine):
     def keep(self, number: int, age: int, hours: int) -> None:
         start_ms = self.true_ms - age * HOUR_MS
         self.do(self.keep_period(Kept(self.cameras[number].key, start_ms, start_ms + hours * HOUR_MS)))
+
+    @precondition(lambda self: self.recorded)
+    @rule(data=st.data(), before_ms=st.sampled_from([0, 1, 100_000]), length_ms=st.sampled_from([1, 1000, 10 * DAY_MS]))
+    def keep_recorded(self, data: st.DataObject, before_ms: int, length_ms: int) -> None:
+        one = self.recorded[data.draw(st.sampled_from(sorted(self.recorded)))]
+        start_ms = one.start_ms - before_ms
+        self.do(self.keep_period(Kept(one.camera.key, start_ms, start_ms + length_ms)))
 
     async def keep_period(self, kept: Kept) -> None:
         scope = Scope(self.box.database, kept.key[0])
@@ -231,9 +261,12 @@ class Retention(RuleBasedStateMachine):
         sql = "UPDATE segment_clock SET not_after_ms = :now WHERE not_after_ms IS NULL"
         self.do(self.write(sql, {"now": self.true_ms}))
 
-    @rule(share=st.floats(0, 0.97))
-    def fill(self, share: float) -> None:
-        self.others_bytes = round(share * TOTAL)
+    @rule(lacking_bytes=st.sampled_from([None, 1, 5_000, 20_000, TOTAL]))
+    def fill(self, lacking_bytes: int | None) -> None:
+        """Somebody else's files leave so much too little; None for their end."""
+        self.others_bytes = 0
+        if lacking_bytes is not None:
+            self.others_bytes = max(0, round(lacking_bytes - self.lacking))
 
     @rule(plan=st.sampled_from(sorted(PLAN_DAYS)), city=st.integers(0, 1))
     def change_plan(self, plan: Any, city: int) -> None:
@@ -286,25 +319,41 @@ class Retention(RuleBasedStateMachine):
         self.box = self.do(self.stack.enter_async_context(open_box(self.folder, clock=self.clock)))
         self.box.keeper = self.box.keeper.__class__(self.clock, lambda: self.box.kernel)
         self.box.keeper.begin(self.true_ms, doubted=not trusted)
-        self.note_forgotten()
+        self.box.keeper.look()
+        known = self.states().keys() | self.ledger().keys()
         self.do(self.box.scan())
+        self.note_forgotten(known)
         self.days = {camera.key: [*self.days[camera.key], self.kept_days(camera)] for camera in self.cameras}
         self.reduced = {}
         self.restart()
 
-    def note_forgotten(self) -> None:
-        """What the copy does not know: deletions since, and that a name came from a wrong clock."""
-        known = self.states().keys() | self.ledger().keys()
+    def note_forgotten(self, known: set[Place]) -> None:
+        """What the copy does not know: deletions since, and whether a name came from a wrong clock."""
+        doubted = {place for place, flags in self.flags().items() if flags & SegmentFlag.CLOCK_UNTRUSTED}
         for place, one in list(self.recorded.items()):
             if place not in known and not one.path.exists():
                 self.forgotten.add(place)
-            if place not in known and one.untrusted:
-                self.recorded[place] = replace(one, untrusted=False, true_ms=-(10**15))
+            elif place not in known:
+                believed = one.untrusted and place not in doubted
+                true_ms = LONG_AGO_MS if believed else one.true_ms
+                self.recorded[place] = replace(one, untrusted=place in doubted, true_ms=true_ms)
 
     # --- the sweeper, and what must be true of it
 
-    @rule(crash=st.sampled_from([None, None, *CRASHES]), at=st.integers(1, 3), race=st.booleans())
-    def sweep(self, crash: str | None, at: int, race: bool) -> None:
+    @rule(
+        hours=st.sampled_from([0.2, 0.5, 1, 5]),
+        jump_days=st.sampled_from([0] * 12 + [-40, 3, 30, 365]),
+        crash=st.sampled_from([None, None, *CRASHES]),
+        at=st.sampled_from([1, 1, 2, 3]),
+        race=st.booleans(),
+    )
+    def sweep_later(self, hours: float, jump_days: int, crash: str | None, at: int, race: bool) -> None:
+        self.pass_time(hours)
+        if jump_days:
+            self.jump(jump_days)
+        self.sweep(crash, at, race=race)
+
+    def sweep(self, crash: str | None = None, at: int = 1, *, race: bool = False) -> None:
         states, ledger = self.states(), self.ledger()
         lacking, trusted = self.lacking, self.box.keeper.look().trusted
         protected = [place for place, one in self.recorded.items() if self.is_kept(one) and states.get(place, 2) != 2]
@@ -328,7 +377,7 @@ class Retention(RuleBasedStateMachine):
         if killed:
             self.restart()
 
-    def interfere(self, patch: pytest.MonkeyPatch, crash: str | None, at: int, *, race: bool) -> list[tuple[int, int, int]]:
+    def interfere(self, patch: pytest.MonkeyPatch, crash: str | None, at: int, *, race: bool) -> list[Place]:
         """A kill at the `at`th time something is done; somebody who keeps what is just about to be marked."""
         system, raced, counts = self.box.system, [], dict.fromkeys(CRASHES, 0)
 
@@ -370,17 +419,14 @@ class Retention(RuleBasedStateMachine):
         patch.setattr("vmsd.host.tree.os.unlink", unlinking)
         return raced
 
-    def reason_of(self, place: tuple[int, int, int], lines: Any, after: Any) -> str:
+    def reason_of(self, place: Place, lines: Any, after: Any) -> str:
         if place not in after:
             (reason,) = lines[place]
             return str(reason)
-        city, camera, start = place
-        sql = f"SELECT purge_reason FROM segment WHERE city_id = {city} AND camera_id = {camera} AND start_us = {start}"
-        return str(self.rows(sql)[0][0])
+        sql = "SELECT purge_reason FROM segment WHERE city_id = :city AND camera_id = :camera AND start_us = :start"
+        return str(self.rows(sql, params_of(place))[0][0])
 
-    def judge(
-        self, marked: dict[tuple[int, int, int], str], lacking: float, after: Any, *, trusted: bool, finished: bool
-    ) -> None:
+    def judge(self, marked: dict[Place, str], lacking: float, after: Any, *, trusted: bool, finished: bool) -> None:
         """Every reason was true when it was given."""
         by_age = [place for place, reason in marked.items() if reason in BY_AGE]
         by_space = [place for place, reason in marked.items() if reason == "space"]
@@ -424,7 +470,7 @@ class Retention(RuleBasedStateMachine):
         for _ in range(SETTLED_PASSES):
             before = len(self.states())
             self.pass_time(1)
-            self.sweep(crash=None, at=1, race=False)
+            self.sweep()
             if len(self.states()) == before:
                 break
         self.do(self.box.scan())
@@ -442,13 +488,15 @@ class Retention(RuleBasedStateMachine):
         return one.end_ms < aged_ms and sure
 
     def not_after_ms(self, one: Recorded) -> int | None:
-        city, camera, start = one.place
-        sql = f"SELECT not_after_ms FROM segment_clock WHERE city_id = {city} AND camera_id = {camera} AND start_us = {start}"
-        rows = self.rows(sql)
+        rows = self.rows(
+            """SELECT not_after_ms FROM segment_clock
+            WHERE city_id = :city AND camera_id = :camera AND start_us = :start""",
+            params_of(one.place),
+        )
         return rows[0][0] if rows else None
 
     @property
-    def sizes(self) -> dict[tuple[int, int, int], int]:
+    def sizes(self) -> dict[Place, int]:
         rows = self.rows(
             "SELECT city_id, camera_id, start_us, bytes FROM segment "
             "UNION ALL SELECT city_id, camera_id, start_us, bytes FROM purge"
@@ -481,7 +529,7 @@ class Retention(RuleBasedStateMachine):
 
 TestRetention = Retention.TestCase
 TestRetention.settings = settings(
-    max_examples=25,
+    max_examples=30,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

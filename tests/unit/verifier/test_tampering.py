@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import warnings
@@ -28,7 +29,11 @@ def package(seed: int) -> Made:
 def check(folder: Path, data: bytes, fingerprint: str | None = None) -> verificar.Report:
     file = folder / "package.zip"
     file.write_bytes(data)
-    return verificar.verify(str(file), fingerprint)
+    report = verificar.verify(str(file), fingerprint)
+    for language in verificar.LANGUAGES:
+        assert list(verificar.Words(report, language).lines())
+    json.dumps(report.answer(), allow_nan=False)
+    return report
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -46,7 +51,6 @@ def test_every_tampering_is_named(part: int, tmp_path: Path) -> None:
 
 def names(report: verificar.Report, tampered: Tampered) -> bool:
     """Whether something that was touched is told of, by a code that fits."""
-    assert all(finding.answer()["pt"] and finding.answer()["en"] for finding in report.findings)
     return any(
         finding.path.split("#")[0] in tampered.touched and (not tampered.codes or finding.code in tampered.codes)
         for finding in report.findings

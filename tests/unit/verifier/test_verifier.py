@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import errno
 import io
 import json
 import random
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.unit.verifier.certificates import make_certificate
-from tests.unit.verifier.package_box import OTHER, encoded, make_package, zip_of
+from tests.unit.verifier.package_box import OTHER, Made, encoded, make_package, signature_of, zip_of
 from tests.unit.verifier.tamperings import written
 from vmsd.cli import main
 from vmsd.verifier import verificar
@@ -127,13 +129,24 @@ def test_a_name_that_means_something_to_some_computer_is_refused(name: str, tmp_
 
 def test_a_directory_that_shows_one_file_many_times_is_no_bomb(tmp_path: Path) -> None:
     """Ten thousand names for the same bytes, and a first header that is none."""
-    data = bytearray(written([(f"{number:05}.bin", b"") for number in range(10_000)]))
-    big = bytes(5_000_000)
-    bomb = b"xxxx" + big + bytes(data).replace(b"\0\0\0\0\x09\0\0\0", (5_000_000).to_bytes(4, "little") + b"\x09\0\0\0")
+    size = 5_000_000
+    data = written([("00000.bin", bytes(size)), *((f"{number:05}.bin", b"") for number in range(1, 10_000))])
+    directory = data.index(b"PK\1\2")
+    shown = data[directory:].replace(b"\0\0\0\0\x09\0\0\0", size.to_bytes(4, "little") + b"\x09\0\0\0")
     file = tmp_path / "p.zip"
-    file.write_bytes(bomb)
+    file.write_bytes(b"xxxx" + data[4:directory] + shown)
     report = verificar.verify(str(file))
-    assert {finding.code for finding in report.findings} == {"zip_damaged", "not_a_package"}
+    assert {finding.why for finding in report.findings} == {"broken", "overlap", "absent"}
+
+
+def test_a_package_somebody_has_compressed_says_what_to_do_about_it(tmp_path: Path) -> None:
+    file = tmp_path / "p.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in make_package(1).entries().items():
+            archive.writestr(name, data)
+    findings = verificar.verify(str(file)).findings
+    assert {finding.why for finding in findings} >= {"header", "compressed"}
+    assert "extraia e confira a pasta" in " ".join(finding.words("pt") for finding in findings)
 
 
 def test_more_than_4_gib_and_more_than_65535_files_are_one_form_too(tmp_path: Path) -> None:
@@ -192,6 +205,18 @@ def test_an_unpacked_package_is_checked_too(tmp_path: Path) -> None:
     }
 
 
+def test_a_file_the_disk_does_not_give_is_named(tmp_path: Path) -> None:
+    class Torn(verificar.Archive):
+        def pieces(self, entry: verificar.Entry) -> Iterator[bytes]:
+            yield from super().pieces(entry)
+            if entry.name == "termo.pdf":
+                raise OSError(errno.EIO, "torn")
+
+    data, report = make_package(2).zipped(), verificar.Report()
+    verificar.Package(Torn(io.BytesIO(data), len(data), report), report, None, lambda _: None).check()
+    assert [finding[:2] for finding in report.findings] == [("file_unreadable", "termo.pdf")]
+
+
 def test_a_certificate_is_signed_word_by_word(tmp_path: Path) -> None:
     file = tmp_path / "certidao.json"
     for seed in range(30):
@@ -213,6 +238,49 @@ def test_a_certificate_is_signed_word_by_word(tmp_path: Path) -> None:
 
 def _codes(file: Path, fingerprint: str | None = None) -> set[str]:
     return {finding.code for finding in verificar.verify(str(file), fingerprint).findings}
+
+
+def test_a_format_of_the_future_is_not_read_as_one_of_today(tmp_path: Path) -> None:
+    file = tmp_path / "p.zip"
+    for name in ("manifest.json", "custody.json", "audit-extract.json"):
+        made = make_package(2)
+        if name == "manifest.json":
+            made.manifest["format"] = "vmsd-evidence/2"
+        else:
+            made.files[name] = encoded(json.loads(made.files[name]) | {"format": "vmsd-other/1"})
+        file.write_bytes(made.signed().zipped())
+        assert [(finding.path, finding.why) for finding in verificar.verify(str(file)).findings] == [(name, "format")]
+
+
+def test_a_manifest_that_contradicts_itself_is_told_though_the_box_has_signed_it(tmp_path: Path) -> None:
+    """What only a faulty box could make: each fault is named alone."""
+    file = tmp_path / "p.zip"
+
+    def told(made: Made) -> set[tuple[str, str, str]]:
+        file.write_bytes(made.zipped())
+        return {finding[:3] for finding in verificar.verify(str(file)).findings}
+
+    made = make_package(3)
+    camera = next(camera for camera in made.manifest["cameras"] if camera["segments"])
+    segment = camera["segments"].pop()
+    assert told(made.signed()) == {("manifest_mismatch", segment["path"], "unclaimed")}
+    camera["segments"] += [segment, segment]
+    assert told(made.signed()) == {("manifest_mismatch", segment["path"], "unclaimed")}
+    made = make_package(3)
+    made.manifest["box"]["fingerprint"] = "0" * 64
+    assert told(made.signed()) == {("key_changed", "manifest.json", "fingerprint")}
+    for name, code in (("custody.json", "custody_mismatch"), ("audit-extract.json", "audit_mismatch")):
+        made = make_package(3)
+        del made.files[name]
+        assert told(made.signed()) == {(code, name, "not_listed")}
+    made = make_package(3)
+    made.files["audit-extract.json"] = encoded(json.loads(made.files["audit-extract.json"]) | {"head": {"hash": "x"}})
+    assert told(made.signed()) == {("audit_mismatch", "audit-extract.json#/head/hash", "field")}
+    made = make_package(3)
+    twice = made.signed().manifest["files"]
+    twice.append(twice[0])
+    made.signature = signature_of(made.key, encoded(made.manifest)) | {"signed": "manifest.json"}
+    assert told(made) == {("manifest_mismatch", f"manifest.json#/files/{len(twice) - 1}", "twice")}
 
 
 def test_what_the_box_says_of_its_files_is_told_and_is_no_failure(tmp_path: Path) -> None:

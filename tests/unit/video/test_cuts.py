@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-import struct
 import zlib
+from array import array
 from io import BytesIO
 
 import pytest
 
 from tests.unit.video import mp4_fixture as mp4
 from vmsd.errors import BadMedia
-from vmsd.video import cuts, sheets
-
-FACTS_BYTES = cuts._FACTS.size
+from vmsd.video import cuts, cuts_file, sheets
 
 
 def index(seconds: int = 8, *, sound: bool = False, number: int = 3) -> cuts.Cuts:
@@ -22,12 +20,15 @@ def index(seconds: int = 8, *, sound: bool = False, number: int = 3) -> cuts.Cut
 
 def test_it_names_every_fragment_and_keyframe_and_comes_back_the_same() -> None:
     recording = mp4.recording(8, sound=True, number=3)
-    found = cuts.decode(cuts.encode(index(sound=True)))
-    assert list(found.starts_ms) == [second * 1000 for second in range(8)]
-    assert list(found.durations_ms) == [1000] * 8
-    assert list(found.key_fragments) == list(range(8))
-    assert list(found.key_times_ms) == list(found.starts_ms)
-    assert [found.stop_of(number) - found.offsets[number] for number in range(8)] == list(map(len, recording.parts))
+    found = cuts_file.decode(cuts_file.encode(index(sound=True)))
+    columns = found.columns
+    assert list(columns.starts_ms) == [second * 1000 for second in range(8)]
+    assert list(columns.durations_ms) == [1000] * 8
+    assert list(columns.key_fragments) == list(range(8))
+    assert columns.key_times_ms == columns.starts_ms
+    sizes = [found.stop_of(columns, number) - columns.offsets[number] for number in range(8)]
+    assert sizes == list(map(len, recording.parts))
+    assert list(map(list, found.marks)) == [[0, 6000], [0, 6], [len(recording.head), columns.offsets[6]]]
     assert (found.facts.header_bytes, found.facts.end_bytes) == (len(recording.head), len(recording.data))
     assert (found.facts.video, found.facts.sound, found.masked) == ("h264", "lpcm", True)
     assert found.facts.origin == cuts.Origin(mp4.STREAM_ID, 3, 0)
@@ -37,8 +38,19 @@ def test_it_names_every_fragment_and_keyframe_and_comes_back_the_same() -> None:
 def test_a_torn_tail_is_left_out() -> None:
     data = mp4.recording(8).data
     found = cuts.read_cuts(BytesIO(data[:-10]))
-    assert len(found.offsets) == 7
+    assert found.facts.fragments == len(found.columns.offsets) == 7
     assert (found.facts.file_bytes, found.facts.duration_ms) == (len(data) - 10, 7000)
+
+
+def test_a_part_with_sound_alone_hides_nothing_behind_it() -> None:
+    """The recorder may write one whose sound begins after the pictures of the next."""
+    whole, tone = mp4.recording(4, sound=True), [mp4.Sample(bytes(320), 160, is_sync=True)] * 5
+    data = b"".join((whole.head, *whole.parts[:2], mp4.fragment(9, {2: 20_000}, {2: tone}), *whole.parts[2:]))
+    found = cuts.read_cuts(BytesIO(data))
+    assert found.facts.end_bytes == len(data)
+    assert found.facts.duration_ms == 4000
+    assert list(found.columns.starts_ms) == [0, 1000, 2500, 2500, 3000]
+    assert list(found.columns.key_times_ms) == [0, 1000, 2000, 3000]
 
 
 @pytest.mark.parametrize("data", [b"", bytes(9000), b"x" * 100, mp4.recording(1).head, mp4.recording(2).data[:200]])
@@ -58,65 +70,63 @@ def test_damage_of_a_recording_is_never_anything_but_a_shorter_index() -> None:
             found = cuts.read_cuts(BytesIO(bytes(torn[: dice.randrange(1, len(torn))])))
         except BadMedia:
             continue
-        assert cuts.decode(cuts.encode(found)).facts == found.facts
+        again = cuts_file.decode(cuts_file.encode(found))
+        assert (again.facts, again.marks, again.columns) == (found.facts, found.marks, found.columns)
 
 
 def test_a_damaged_index_is_refused() -> None:
-    dice, good = random.Random(5), cuts.encode(index())
+    dice, good = random.Random(5), cuts_file.encode(index())
     for _ in range(2000):
         bad = bytearray(good)
         bad[dice.randrange(len(bad))] ^= 1 << dice.randrange(8)
         with pytest.raises(BadMedia):
-            cuts.decode(bytes(bad))
+            cuts_file.decode(bytes(bad))
     for length in range(len(good)):
         with pytest.raises(BadMedia):
-            cuts.decode(good[:length])
+            cuts_file.decode(good[:length])
     with pytest.raises(BadMedia):
-        cuts.decode(good + b"\0")
+        cuts_file.decode(good + b"\0")
 
 
 def test_a_forged_index_is_refused_however_sound_its_checksum_is() -> None:
-    dice, good = random.Random(6), cuts.encode(index())
-    head = struct.Struct("<8sHII")
+    dice, good, head = random.Random(6), index(), cuts_file._HEAD
+    plain, coded = bytearray(zlib.decompress(good.packed)), cuts_file.encode(good)
+    magic, version, _ = head.unpack_from(coded)
+    said = coded[head.size : -len(good.packed)]
     for _ in range(3000):
-        magic, version, _, length = head.unpack_from(good)
-        rest = bytearray(good[head.size :])
-        columns = bytearray(zlib.decompress(rest[FACTS_BYTES:]))
+        columns, rest = bytearray(plain), bytearray(said)
         for _ in range(dice.randint(1, 4)):
-            target = columns if dice.random() < 0.6 else rest[:FACTS_BYTES]
+            target = columns if dice.random() < 0.6 else rest
             target[dice.randrange(len(target))] = dice.randrange(256)
-        forged = bytes(rest[:FACTS_BYTES]) + zlib.compress(bytes(columns))
-        length += dice.choice((0, 0, 0, 1, -4, 1 << 31))
+        forged = bytes(rest) + zlib.compress(bytes(columns))
         try:
-            found = cuts.decode(head.pack(magic, version, zlib.crc32(forged), length % (1 << 32)) + forged)
+            found = cuts_file.decode(head.pack(magic, version, zlib.crc32(forged)) + forged)
+            unpacked = found.columns
         except BadMedia:
             continue
-        assert max(found.key_fragments) < len(found.offsets)
-        assert found.keyframe_at(3000) < len(found.key_times_ms)
+        assert max(unpacked.key_fragments) < len(unpacked.offsets)
+        assert max(found.marks.fragments) < len(unpacked.offsets)
+        assert unpacked.keyframe_at(3000) < len(unpacked.key_times_ms)
 
 
 def test_a_small_index_cannot_unpack_into_a_huge_one() -> None:
-    good = cuts.encode(index())
-    bomb = good[18 : 18 + FACTS_BYTES] + zlib.compress(bytes(300 << 20))
+    good = index()
+    bomb = cuts.Cuts(good.facts, good.marks, zlib.compress(bytes(300 << 20)), good.columns_bytes)
     with pytest.raises(BadMedia):
-        cuts.decode(struct.pack("<8sHII", b"vmsdcuts", 1, zlib.crc32(bomb), 300 << 20) + bomb)
+        _ = cuts_file.decode(cuts_file.encode(bomb)).columns
 
 
 def test_the_pictures_of_a_long_recording_stay_few_and_far_apart() -> None:
-    short = sheets.pick(index(40))
-    assert short == [0, 10, 20, 30]
-    long = index(8)
-    for column in (long.key_times_ms, long.key_fragments, long.key_offsets, long.key_sizes):
-        del column[:]
-    for second in range(86_400):
-        long.key_times_ms.append(second * 1000)
-        long.key_fragments.append(0)
-        long.key_offsets.append(2000)
-        long.key_sizes.append(800)
-    day = cuts.Cuts(cuts.Facts(1, 1, 1, 86_400_000, "h264", "", 0, None), *long.columns)
+    assert [sample.time_ms for sample in sheets.pick(index(40))] == [0, 10_000, 20_000, 30_000]
+    seconds = array("I", range(0, 86_400_000, 1000))
+    zeros, ones = array("I", bytes(4 * 86_400)), array("I", [800]) * 86_400
+    columns = cuts.Columns(
+        array("Q", [900]), array("I", [0]), array("I", [86_400_000]), zeros, seconds, array("Q", [1000]) * 86_400, ones
+    )
+    day = cuts.cuts_of(cuts.Facts(9999, 900, 9999, 86_400_000, 1, "h264", "", 0, None), columns)
     chosen = sheets.pick(day)
     assert len(chosen) == sheets.MOST_TILES
-    assert chosen[:3] == [0, 240, 480]
+    assert [sample.time_ms for sample in chosen[:3]] == [0, 240_000, 480_000]
 
 
 def test_a_sheet_says_what_it_shows_and_nothing_else_is_taken_for_one() -> None:

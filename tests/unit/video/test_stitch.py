@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import resource
 import subprocess
 from itertools import pairwise
@@ -12,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
-from tests.unit.video.mp4_fixture import Sample, avcc, fragment, header, mtxi, pictures, sample_of, video_trak
+from tests.unit.video.mp4_fixture import (
+    Sample,
+    avcc,
+    fragment,
+    header,
+    mtxi,
+    pictures,
+    recording,
+    sample_of,
+    video_trak,
+)
 from tests.unit.video.recorded import encoded, part_of, source_of, write_sparse
 from vmsd.video import clip as clips
 from vmsd.video.spans import missing_in
@@ -308,3 +320,31 @@ def test_long_tables_lie_on_the_disk_and_not_in_memory(tmp_path: Path):
     assert not list(tmp_path.iterdir())
     spool.close()
     lengths.pairs.close()
+
+
+def test_a_first_file_that_was_named_late_gives_no_second_twice(run: list[Source], tmp_path: Path):
+    """What a camera sends in one go when it begins is named after when it came: the next file's name is right."""
+    late = [source_of(tmp_path / "0.mp4", START_MS + 1500), *run[1:]]
+    clip, path = made(late, 2.5, 6, tmp_path)
+    assert float(probe(path)["format"]["duration"]) == pytest.approx(3.5, abs=0.03)
+    assert len(shown_frames(path)) == pytest.approx(35, abs=1)
+    assert clip.delivered_ms == 3500
+
+
+def test_no_damaged_byte_of_a_file_keeps_the_film_from_being_made(tmp_path: Path):
+    """Boxes that lie about sizes, times and places: what is whole is taken, and the film is as long as it says."""
+    whole, dice = recording(4, sound=True).data, random.Random(11)
+    boxes = [
+        found.start() for found in re.finditer(b"moof|traf|trun|tfhd|tfdt|mdat|moov|trak|stsd|mdhd|tkhd|mtxi", whole)
+    ]
+    damaged, sound = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    sound.write_bytes(whole)
+    for _ in range(400):
+        data = bytearray(whole)
+        for _ in range(dice.choice((1, 1, 2, 5))):
+            data[dice.choice(boxes) + dice.randrange(-4, 40)] = dice.choice((0, 1, 128, 255, dice.randrange(256)))
+        damaged.write_bytes(data[: dice.randrange(len(data))] if dice.random() < 0.2 else data)
+        sources = [source_of(damaged, START_MS), source_of(sound, START_MS + 5000)]
+        clip, _ = made(sources, dice.uniform(0, 4), dice.uniform(6, 12), tmp_path)
+        assert clip.delivered_ms >= 1000
+        clip.close()

@@ -9,8 +9,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmsd.video.cuts import Cuts, Facts, Origin
-from vmsd.video.vod import LEAST_ENTRY_MS, MOST_ENTRIES, MOST_FILES, VodFile, entries, entry_ms, playlist
+from vmsd.video.cuts import MARK_MS, Columns, Cuts, Facts, Origin, cuts_of
+from vmsd.video.vod import MOST_ENTRIES, MOST_FILES, VodFile, entries, entry_ms, playlist
 
 STREAM = b"s" * 16
 
@@ -29,12 +29,12 @@ def made_up(draw: st.DrawFn) -> Cuts:
         clock += duration
         place += draw(st.integers(100, 5000))
     keys = keys or [(0, 0)]
-    facts = Facts(place, 900 - draw(st.integers(0, 50)), place, clock, "h264", "", 0, None)
-    return Cuts(
-        facts, array("Q", offsets), array("I", starts), array("I", durations),
+    facts = Facts(place, 900 - draw(st.integers(0, 50)), place, clock, len(offsets), "h264", "", 0, None)
+    return cuts_of(facts, Columns(
+        array("Q", offsets), array("I", starts), array("I", durations),
         array("I", [number for _, number in keys]), array("I", [time for time, _ in keys]),
         array("Q", [900] * len(keys)), array("I", [100] * len(keys)),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)
@@ -57,20 +57,23 @@ def test_a_whole_file_is_named_byte_by_byte_in_order(cuts: Cuts, least_ms: int) 
 def test_every_entry_holds_the_keyframe_it_begins_with(cuts: Cuts, data: st.DataObject) -> None:
     from_ms = data.draw(st.integers(-5000, cuts.facts.duration_ms - 1))
     until_ms = data.draw(st.integers(max(0, from_ms) + 1, cuts.facts.duration_ms + 5000))
-    found = entries(cuts, LEAST_ENTRY_MS, from_ms, until_ms)
-    times = dict(zip(cuts.key_times_ms, cuts.key_fragments, strict=True))
+    found = entries(cuts, MARK_MS, from_ms, until_ms)
+    columns = cuts.columns
+    times = dict(zip(columns.key_times_ms, columns.key_fragments, strict=True))
     for entry in found:
         if entry.start_ms:
-            assert entry.first_byte <= cuts.offsets[times[entry.start_ms]] < entry.stop_byte
+            assert entry.first_byte <= columns.offsets[times[entry.start_ms]] < entry.stop_byte
     assert all(one.stop_byte == other.first_byte for one, other in pairwise(found))
     before = [time for time in times if time <= from_ms]
     assert found[0].start_ms == (max(before) if before and from_ms > 0 else 0)
     assert found[-1].stop_ms >= min(until_ms, cuts.facts.duration_ms)
     wanted = [
-        number for number, start in enumerate(cuts.starts_ms) if start < until_ms and cuts.end_ms_of(number) > from_ms
+        number
+        for number, start in enumerate(columns.starts_ms)
+        if start < until_ms and columns.end_ms_of(number) > from_ms
     ]
-    assert found[0].first_byte <= cuts.offsets[wanted[0]]
-    assert found[-1].stop_byte >= cuts.stop_of(wanted[-1])
+    assert found[0].first_byte <= columns.offsets[wanted[0]]
+    assert found[-1].stop_byte >= cuts.stop_of(columns, wanted[-1])
 
 
 @settings(max_examples=100, deadline=None)
@@ -96,11 +99,12 @@ def test_a_playlist_of_any_length_stays_short() -> None:
         count = duration_ms // 1000
         seconds = array("I", range(0, duration_ms, 1000))
         offsets = array("Q", range(900, 900 + 1000 * count, 1000))
-        facts = Facts(1, 900, 900 + 1000 * count, duration_ms, "h264", "", 0, Origin(STREAM, number, 0))
-        return VodFile(
-            "a.mp4", number * duration_ms, Cuts(facts, offsets, seconds, array("I", [1000] * count),
-            array("I", range(count)), seconds, offsets, array("I", [100] * count)),
+        facts = Facts(1, 900, 900 + 1000 * count, duration_ms, count, "h264", "", 0, Origin(STREAM, number, 0))
+        columns = Columns(
+            offsets, seconds, array("I", [1000] * count),
+            array("I", range(count)), seconds, offsets, array("I", [100] * count),
         )  # fmt: skip
+        return VodFile("a.mp4", number * duration_ms, cuts_of(facts, columns))
 
     half_hour = file(0, 1_800_000)
     month = [VodFile("a.mp4", number * 1_800_000, half_hour.cuts) for number in range(48 * 35)]
@@ -108,6 +112,6 @@ def test_a_playlist_of_any_length_stays_short() -> None:
     assert text.count("#EXTINF") <= MOST_ENTRIES
     assert sum(float(one) for one in re.findall(r"#EXTINF:([\d.]+)", text)) == 35 * 86_400
     day = [VodFile("a.mp4", number * 1_800_000, half_hour.cuts) for number in range(48)]
-    assert entry_ms(day) == LEAST_ENTRY_MS
+    assert entry_ms(day) == MARK_MS
     scraps = [VodFile("a.mp4", number * 2000, file(0, 2000).cuts) for number in range(MOST_FILES)]
     assert playlist(scraps, 0, MOST_FILES * 2000, {}).count(b"#EXTINF") == MOST_FILES

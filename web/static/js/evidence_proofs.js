@@ -6,9 +6,10 @@ import { date, serverNow } from "./clock.js";
 import { saveAs } from "./copy.js";
 import { $, clone, fill, redraw, show } from "./dom.js";
 import { done } from "./done.js";
-import { cameraName, fillPeriod, loadCameras, localOf, periodOf, readPeriod } from "./evidence.js";
-import { check, explain, onSubmit, setBusy, unmarkAll } from "./form.js";
+import { begin, cameraName, camerasFor, fillPeriod, periodOf, readPeriod } from "./evidence.js";
+import { onSubmit, unmarkAll } from "./form.js";
 import { showFailure } from "./problems.js";
+import { localDay } from "./replay_time.js";
 import "./shell.js";
 import { bytes, count, knows, number, say } from "./words.js";
 
@@ -16,21 +17,12 @@ const LONG_MS = 120_000;
 const MONTH_MS = 30 * 86_400_000;
 const TYPES = { pdf: "application/pdf", json: "application/json" };
 
-function certificates(form, cameras) {
-  form.elements.camera_id.append(...cameras.map(({ id, name }) => new Option(name, id)));
+function certificates(form) {
+  form.elements.camera_id.append(...camerasFor("export").map(({ id, name }) => new Option(name, id)));
   fillPeriod(form);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const kind = event.submitter?.value ?? "pdf";
-    const period = check(form) ? readPeriod(form) : null;
-    if (!period) return;
-    setBusy(form, true);
-    try {
-      await certify(form.elements.camera_id.value, period, kind);
-    } catch (error) {
-      explain(form, error);
-    }
-    setBusy(form, false);
+  onSubmit(form, async (fields, button) => {
+    const period = readPeriod(form);
+    if (period) await certify(fields.camera_id.value, period, button.value);
   });
 }
 
@@ -38,7 +30,7 @@ async function certify(camera, { start, end }, kind) {
   const query = new URLSearchParams({ camera_id: camera, start, end });
   if (kind === "pdf") query.set("format", "pdf");
   const response = await answer(`/continuity?${query}`, { timeout: LONG_MS });
-  const name = `${cameraName(camera)} ${localOf(Date.parse(start)).slice(0, 10)}.${kind}`;
+  const name = `${cameraName(camera)} ${localDay(Date.parse(start))}.${kind}`;
   saveAs(name, await response.blob(), TYPES[kind]);
   done(say("proofs.issued"));
 }
@@ -88,8 +80,7 @@ function reports(dialog) {
   const form = $("form", dialog);
   $("#add").addEventListener("click", () => {
     unmarkAll(form);
-    form.elements.end.value = localOf(serverNow());
-    form.elements.start.value = localOf(serverNow() - MONTH_MS);
+    fillPeriod(form, serverNow() - MONTH_MS);
     openDialog(dialog);
   });
   onSubmit(form, async () => {
@@ -100,8 +91,11 @@ function reports(dialog) {
     done(say("proofs.reported"));
     await loadPurges();
   });
-  loadPurges().catch(showFailure);
 }
 
-if ($("#continuity")) loadCameras().then((cameras) => certificates($("#continuity"), cameras), showFailure);
-if ($("#purges")) reports($("#new"));
+begin(async () => {
+  certificates($("#continuity"));
+  if (!$("#purges")) return;
+  reports($("#new"));
+  await loadPurges();
+});

@@ -81,14 +81,14 @@ export function setBusy(form, busy) {
   form.setAttribute("aria-busy", String(busy));
 }
 
-/** Calls `save` when a whole form is sent, and says what went wrong with it; never twice at once. */
+/** Calls `save` with fields and button when a whole form is sent, and says what went wrong with it; never twice at once. */
 export function onSubmit(form, save, own = {}) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (form.getAttribute("aria-busy") === "true" || !check(form)) return;
     setBusy(form, true);
     try {
-      await save(form.elements);
+      await save(form.elements, event.submitter);
     } catch (error) {
       explain(form, error, own);
     } finally {

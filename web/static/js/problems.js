@@ -13,8 +13,8 @@ export function problemWords(error, own = {}) {
   if (own[error.status]) return say(own[error.status], { detail });
   if (error.cause === "reauthenticate") return say("problem.not_proved");
   if (error.status === 429) return say("problem.429", { time: duration(error.retryAfter ?? 60) });
-  if (error.status >= 500) return say("problem.500");
-  return knows(`problem.${error.status}`) ? say(`problem.${error.status}`, { detail }) : detail;
+  if (knows(`problem.${error.status}`)) return say(`problem.${error.status}`, { detail });
+  return error.status >= 500 ? say("problem.500") : detail;
 }
 
 /** Shows it above the content of the page. */

@@ -120,6 +120,7 @@ function dressTile(tile, index) {
   show(tile.querySelector(".replay__close"), ids.length > 1);
   if (tile.dataset.dressed) return;
   tile.dataset.dressed = "yes";
+  tile.lookAround = (ms) => timelineOf(tile)?.around(ms) ?? { before: null, after: null };
   tile.querySelector(".replay__close").addEventListener("click", () => choose(ids.filter((id) => id !== tile.cameraId)));
   tile.querySelector(".replay__name").addEventListener("click", () => chooseTile(transport.tiles.indexOf(tile)));
   tile.addEventListener("go", ({ detail }) => go(detail));

@@ -10,6 +10,8 @@ const LABEL = 22;
 const BAR = 30;
 const LANE = LABEL + BAR + 8;
 const LETTER = 7.2;
+const SMALL_LETTER = 6.4;
+const SHARE = 120;
 const LEAST = 0.6;
 const STEPS_MIN = [0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 360];
 const LEAST_STEP_PX = 84;
@@ -70,7 +72,8 @@ function laneBars(lane, top, view, x) {
   const seen = (one) => (one.endMs ?? one.startMs) >= view.startMs && one.startMs <= view.endMs;
   const box = (one, least) => boxOf(one, view, x, least);
   for (const span of timeline.spans.filter(seen)) parts.push(...spanParts(span, top, box(span, LEAST), view));
-  for (const gap of timeline.gaps.filter(seen)) parts.push(...gapParts(gap, top, box(gap, 2)));
+  const taken = [[0, lane.name.length * LETTER + 60], [view.width - SHARE, view.width]];
+  for (const gap of timeline.gaps.filter(seen)) parts.push(...gapParts(gap, top, box(gap, 2), taken));
   for (const event of timeline.events.filter(seen)) parts.push(...eventParts(event, top, x(event.startMs)));
   return parts;
 }
@@ -110,7 +113,7 @@ function runningParts(top, right, viewWidth) {
   return [...parts, svg("text", { class: "lanes__runningword", x: right + 13, y: middle + 4 }, words)];
 }
 
-function gapParts(gap, top, { left, width }) {
+function gapParts(gap, top, { left, width }, taken) {
   const kind = isPlanned(gap) ? "planned" : "gap";
   const shape = { x: left, y: top, width, height: BAR };
   const length = lengthWords(gap.startMs, gap.endMs);
@@ -120,8 +123,16 @@ function gapParts(gap, top, { left, width }) {
     svg("rect", { class: "lanes__hatch", fill: `url(#hatch-${kind})`, ...shape }),
   ];
   const fitting = [gapCause(gap), gapWord(gap)].find((text) => text.length * LETTER + 16 < width);
-  if (fitting) parts.push(...plate(fitting, left + width / 2, top + BAR / 2, kind));
-  return parts;
+  if (fitting) return [...parts, ...plate(fitting, left + width / 2, top + BAR / 2, kind)];
+  return [...parts, ...wordAbove(gapWord(gap), left + width / 2, top, taken, kind)];
+}
+
+/** The word of a gap that is too narrow for it, over the bar, unless something stands there. */
+function wordAbove(text, centre, top, taken, kind) {
+  const half = (text.length * SMALL_LETTER) / 2 + 4;
+  if (taken.some(([from, to]) => centre - half < to && centre + half > from)) return [];
+  taken.push([centre - half, centre + half]);
+  return [svg("text", { class: "lanes__word lanes__word--small", x: centre, y: top - 8, "data-kind": kind }, text)];
 }
 
 function plate(text, centre, middle, kind) {

@@ -72,7 +72,6 @@ export function around(entries, wallMs) {
 }
 
 /** Where the run an entry belongs to ends. */
-export function runEnd(entries, index) {
-  const { run } = entries[index];
+export function runEnd(entries, { run }) {
   return entries[lastIndex(entries, (entry) => entry.run <= run)].endMs;
 }

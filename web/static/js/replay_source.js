@@ -5,7 +5,7 @@
 // and several cameras are in step when their videos show the same time. (A general HLS player closes the gaps, and
 // places a file by the first part of it that it happens to load: a second wrong, and differently after every seek.)
 
-import { codecsOf } from "./replay_codecs.js";
+import { MediaBuffer } from "./replay_buffer.js";
 import { TOLERANCE_MS, around, entryAt, lastIndex, numberRuns, parsePlaylist, runEnd } from "./replay_playlist.js";
 import { rfc3339 } from "./replay_time.js";
 
@@ -19,7 +19,10 @@ const KEPT_AHEAD_S = 90;
 const EDGE_S = 0.08;
 const PUMP_EVERY_MS = 250;
 const TIMEOUT_MS = 20_000;
-const MediaSourceHere = window.ManagedMediaSource ?? window.MediaSource;
+/** A browser shows the last frames before a gap only when some more follow. */
+const TAIL_MS = 500;
+/** So long a seek may take when everything for it is there. */
+const STUCK_MS = 300;
 
 /** What the box answered instead of video. */
 class Refused extends Error {
@@ -48,9 +51,8 @@ export class Source {
   #onTrouble;
   #entries = [];
   #window = null;
-  #media = null;
-  #buffer = null;
-  #codecs = "";
+  #buffer;
+  #offsetS = null;
   #heads = new Map();
   #loading = null;
   #last = -1;
@@ -58,16 +60,22 @@ export class Source {
   #aheadS = AHEAD_S;
   #life = new AbortController();
   #pumping = 0;
-  #url = "";
   #baseMs = 0;
   #renewing = false;
   #tried = { time: -1, entries: new Set() };
+  #soughtAt = 0;
+  #backS = EDGE_S;
 
   constructor(video, cameraId, onTrouble) {
     this.#video = video;
     this.#cameraId = cameraId;
     this.#onTrouble = onTrouble;
-    video.addEventListener("seeking", () => this.#pump());
+    this.#buffer = new MediaBuffer(video);
+    video.addEventListener("seeking", () => {
+      this.#soughtAt = performance.now();
+      this.#pump();
+    });
+    video.addEventListener("seeked", () => (this.#backS = EDGE_S));
   }
 
   /** Learns half a day on either side of `wallMs`; true when there is any video in it. */
@@ -76,7 +84,7 @@ export class Source {
     const life = (this.#life = new AbortController());
     const [startMs, endMs] = [wallMs - AROUND_MS, wallMs + AROUND_MS];
     try {
-      const [all] = await Promise.all([this.#ask(startMs - marginMs, endMs), this.#attach()]);
+      const [all] = await Promise.all([this.#ask(startMs - marginMs, endMs), this.#buffer.open()]);
       if (life.signal.aborted) return false;
       const whole = all.filter((entry) => entry.file.startMs !== null);
       const firstMs = whole[0]?.startMs ?? Infinity;
@@ -85,7 +93,7 @@ export class Source {
       this.#entries = numberRuns(whole);
       this.#baseMs = startMs - WIDE_MARGIN_MS;
       this.#window = { startMs: isCut ? Math.max(startMs, firstMs) : startMs, endMs };
-      this.#media.duration = (endMs - this.#baseMs) / 1000;
+      this.#buffer.durationS = (endMs - this.#baseMs) / 1000;
     } catch (error) {
       this.#fail(error, life);
       return false;
@@ -141,18 +149,14 @@ export class Source {
     this.#entries = [];
     this.#window = null;
     this.#renewing = false;
-    this.#buffer = null;
+    this.#offsetS = null;
     this.#loading = null;
     this.#last = -1;
     this.#appended.clear();
     this.#heads.clear();
     this.trouble = "";
     this.retryAfterS = null;
-    if (this.#url) URL.revokeObjectURL(this.#url);
-    this.#url = "";
-    this.#media = null;
-    this.#video.removeAttribute("src");
-    this.#video.load();
+    this.#buffer.close();
   }
 
   get isOpen() {
@@ -179,11 +183,11 @@ export class Source {
     return around(this.#entries, wallMs);
   }
 
-  /** The video's time of a moment; of the first one after it where a file ends and the next one begins. */
+  /** The video's time of a moment that has video; of the nearest one a browser shows where a run begins or ends. */
   mediaOf(wallMs) {
-    const index = entryAt(this.#entries, wallMs);
-    const shown = index < 0 ? wallMs : Math.max(wallMs, this.#entries[index].startMs);
-    return (shown - this.#baseMs) / 1000;
+    const entry = this.#entries[entryAt(this.#entries, wallMs)];
+    const lastMs = runEnd(this.#entries, entry) - TAIL_MS;
+    return (Math.max(entry.startMs, Math.min(wallMs, lastMs)) - this.#baseMs) / 1000;
   }
 
   get wallMs() {
@@ -192,20 +196,21 @@ export class Source {
 
   /** Milliseconds of wall time until the video in which `wallMs` lies ends in a gap. */
   untilGapMs(wallMs) {
-    const index = entryAt(this.#entries, wallMs);
-    return index < 0 ? 0 : runEnd(this.#entries, index) - wallMs;
+    const entry = this.#entries[entryAt(this.#entries, wallMs)];
+    return entry ? runEnd(this.#entries, entry) - wallMs : 0;
+  }
+
+  /** All there is before the next gap is in the browser's hands already. */
+  get isDrained() {
+    const index = entryAt(this.#entries, this.wallMs);
+    if (index < 0) return true;
+    const last = lastIndex(this.#entries, (entry) => entry.run <= this.#entries[index].run);
+    return this.#appended.has(last) && (this.#loading === null || this.#loading.index > last);
   }
 
   /** Faster playing wants more in hand. */
   setRate(rate) {
     this.#aheadS = AHEAD_S * Math.max(1, Math.abs(rate));
-  }
-
-  #attach() {
-    const media = (this.#media = new MediaSourceHere());
-    this.#url = URL.createObjectURL(media);
-    this.#video.src = this.#url;
-    return new Promise((resolve) => media.addEventListener("sourceopen", resolve, { once: true }));
   }
 
   /** Loads what is missing at the moment shown, then what follows it; never more than one thing at once. */
@@ -219,9 +224,8 @@ export class Source {
       this.#loading.stop.abort();
     }
     if (wanted >= 0) this.#load(wanted);
-    else if (this.#video.seeking || (!this.#video.paused && this.#video.readyState < 3)) {
-      this.#stepOver(TOLERANCE_MS / 1000);
-    }
+    else if (this.#video.seeking) this.#stepOver(TOLERANCE_MS / 1000) || this.#stepBack();
+    else if (!this.#video.paused && this.#video.readyState < 3) this.#stepOver(TOLERANCE_MS / 1000);
   }
 
   /** The number of the entry to be loaded next; -1 for none. */
@@ -243,21 +247,20 @@ export class Source {
     if (at < 0) return -1;
     const { time, entries } = this.#tried;
     const tried = time === this.#video.currentTime ? entries : new Set();
-    return [at, at + 1].find((index) => index < this.#entries.length && !tried.has(index)) ?? -1;
+    if (!tried.has(at)) return at;
+    return tried.has(at + 1) ? -1 : this.#next(at);
   }
 
+  /** The one behind it, unless it is there already or so far away that it would be let go again. */
   #next(index) {
-    return index + 1 < this.#entries.length && !this.#appended.has(index + 1) ? index + 1 : -1;
+    const next = this.#entries[index + 1];
+    const isNear = next && next.startMs - this.wallMs < (KEPT_AHEAD_S / 2) * 1000 + this.#aheadS * 1000;
+    return isNear && !this.#appended.has(index + 1) ? index + 1 : -1;
   }
 
   #rangeAt(time) {
-    const buffered = this.#buffer?.buffered;
-    for (let i = 0; i < (buffered?.length ?? 0); i += 1) {
-      if (buffered.start(i) - EDGE_S <= time && time < buffered.end(i)) {
-        return { start: buffered.start(i), end: buffered.end(i) };
-      }
-    }
-    return null;
+    const range = this.#buffer.ranges.find(([start, end]) => start - EDGE_S <= time && time < end);
+    return range && { start: range[0], end: range[1] };
   }
 
   async #load(index) {
@@ -274,6 +277,7 @@ export class Source {
       loading.isGoingIn = true;
       await this.#append(index, head, bytes);
     } catch (error) {
+      this.#tried.entries.delete(index);
       if (!signal.aborted) this.#fail(error, life);
     } finally {
       if (this.#loading === loading) this.#loading = null;
@@ -298,78 +302,40 @@ export class Source {
   }
 
   async #append(index, head, bytes) {
-    const { file } = this.#entries[index];
-    const offsetS = (file.startMs - this.#baseMs) / 1000;
-    if (this.#buffer?.timestampOffset !== offsetS || this.#last < 0) {
-      this.#prepare(head, offsetS);
-      await this.#put(head);
-    }
-    await this.#put(bytes);
+    const offsetS = (this.#entries[index].file.startMs - this.#baseMs) / 1000;
+    if (this.#offsetS !== offsetS) await this.#buffer.begin(head, offsetS);
+    this.#offsetS = offsetS;
+    await this.#buffer.append(bytes);
     this.#appended.add(index);
     this.#last = index;
-    await this.#tidy();
+    for (const gone of await this.#buffer.keepAround(KEPT_BEHIND_S, KEPT_AHEAD_S + this.#aheadS)) this.#forget(gone);
   }
 
-  #prepare(head, offsetS) {
-    const codecs = codecsOf(head);
-    const type = `video/mp4; codecs="${codecs}"`;
-    if (!codecs || !MediaSourceHere.isTypeSupported(type)) throw new DOMException(type, "NotSupportedError");
-    if (!this.#buffer) this.#buffer = this.#media.addSourceBuffer(type);
-    else if (codecs !== this.#codecs) this.#buffer.changeType(type);
-    this.#codecs = codecs;
-    this.#buffer.timestampOffset = offsetS;
-  }
-
-  async #put(bytes) {
-    try {
-      await this.#change((buffer) => buffer.appendBuffer(bytes));
-    } catch (error) {
-      if (error.name !== "QuotaExceededError") throw error;
-      await this.#tidy(5, 20);
-      await this.#change((buffer) => buffer.appendBuffer(bytes));
-    }
-  }
-
-  #change(act) {
-    const buffer = this.#buffer;
-    return new Promise((resolve, reject) => {
-      buffer.addEventListener("updateend", resolve, { once: true });
-      buffer.addEventListener("error", () => reject(new DOMException("", "EncodingError")), { once: true });
-      act(buffer);
-    });
-  }
-
-  /** Lets go of what is far from the moment shown. */
-  async #tidy(behindS = KEPT_BEHIND_S, aheadS = KEPT_AHEAD_S + this.#aheadS) {
-    const now = this.#video.currentTime;
-    await this.#remove(0, now - behindS);
-    await this.#remove(now + aheadS, Infinity);
-  }
-
-  async #remove(from, to) {
-    const { buffered } = this.#buffer;
-    const some = buffered.length && buffered.start(0) < to - 10 && buffered.end(buffered.length - 1) > from + 10;
-    if (!some || to <= from) return;
+  #forget([fromS, toS]) {
+    const [fromMs, toMs] = [this.#baseMs + fromS * 1000, this.#baseMs + toS * 1000];
     for (const index of this.#appended) {
       const { startMs, endMs } = this.#entries[index];
-      if (endMs > this.#baseMs + from * 1000 && startMs < this.#baseMs + to * 1000) this.#appended.delete(index);
+      if (endMs > fromMs && startMs < toMs) this.#appended.delete(index);
     }
-    await this.#change((buffer) => buffer.remove(Math.max(0, from), to));
   }
 
   /** Where a file begins, or from one to the next, a moment may have no frame: it is stepped over. */
   #stepOver(mostS) {
     const now = this.#video.currentTime;
-    const buffered = this.#buffer?.buffered;
-    for (let i = 0; i < (buffered?.length ?? 0); i += 1) {
-      const [start, end] = [buffered.start(i), buffered.end(i)];
-      if (start <= now && now < end) return false;
-      if (start > now && start - now <= mostS) {
-        this.#video.currentTime = start + 0.001;
-        return true;
-      }
-    }
-    return false;
+    const { ranges } = this.#buffer;
+    if (ranges.some(([start, end]) => start <= now && now < end)) return false;
+    const next = ranges.find(([start]) => start > now && start - now <= mostS);
+    if (next) this.#video.currentTime = next[0] + 0.001;
+    return Boolean(next);
+  }
+
+  /** Before a gap, of a camera with few frames a second: back to where there are enough behind it. */
+  #stepBack() {
+    const now = this.#video.currentTime;
+    const range = this.#buffer.ranges.findLast(([start, end]) => start <= now && now - end <= TOLERANCE_MS / 1000);
+    if (!range || performance.now() - this.#soughtAt < STUCK_MS) return;
+    this.#backS *= 2;
+    this.#video.currentTime = Math.max(range[0], Math.min(now, range[1]) - this.#backS);
   }
 
   #fail(error, life) {

@@ -12,15 +12,17 @@ const USUAL_FRAME_S = 1 / 25;
 const MOST_TRIES = 8;
 const FINAL = ["codec", 403];
 const RESUME_MS = 100;
-const ICONS = { waiting: "loader", gap: "video-off", end: "circle-slash", trouble: "triangle-alert" };
+/** Of a camera with a frame a second a browser keeps the last four to itself. */
+const TAIL_MS = 5000;
+const ICONS = { waiting: "loader", gap: "video-off", end: "video-off", trouble: "triangle-alert" };
 
 /**
  * `data-show` says what is seen: `video`, `waiting`, `gap` (nothing was recorded at this moment), `end` (nothing comes
  * after it) or `trouble`. Events: `state` when that changes, `frame` when a seek shows its picture, `go` with a wall time.
  */
 class ReplayTile extends HTMLElement {
-  /** In a gap: the wall times at which video ends before it and begins after it. */
-  gap = null;
+  /** What is known from elsewhere of the video next to a wall time: `{ before, after }`. Given by the page. */
+  lookAround = () => ({ before: null, after: null });
   /** How long the last seek took to its picture. */
   seekMs = null;
   #video;
@@ -38,6 +40,7 @@ class ReplayTile extends HTMLElement {
   #frameAt = null;
   #failures = 0;
   #again = 0;
+  #gap = null;
 
   connectedCallback() {
     if (this.#video) return;
@@ -86,11 +89,18 @@ class ReplayTile extends HTMLElement {
     return this.state === "waiting" || this.#seeking || this.#video.readyState < 3;
   }
 
+  /** In a gap: the wall times at which video ends before it and begins after it, also beyond the playlist. */
+  get gap() {
+    if (!this.#gap) return null;
+    const far = this.lookAround(this.#askedMs);
+    return { before: this.#gap.before ?? far.before, after: this.#gap.after ?? far.after };
+  }
+
   /** At the last frame before a gap. */
   get isAtGap() {
     if (!this.isReady) return false;
     const leftMs = this.#source.untilGapMs(this.#source.wallMs);
-    return leftMs < 50 || (leftMs < 600 && this.#video.readyState < 3);
+    return leftMs < 50 || (leftMs < TAIL_MS && this.#video.readyState < 3 && this.#source.isDrained);
   }
 
   /** Whether this camera has video of the moment, as far as is known without asking. */
@@ -144,7 +154,11 @@ class ReplayTile extends HTMLElement {
   /** Waits in a gap until the others come to its end. */
   hold(wallMs) {
     this.#askedMs = wallMs;
-    this.gap = this.#source.gapAt(wallMs);
+    this.#stay(this.#source.gapAt(wallMs));
+  }
+
+  #stay(gap) {
+    this.#gap = gap;
     this.#video.pause();
     this.#setShow(this.gap.after === null ? "end" : "gap");
   }
@@ -217,7 +231,7 @@ class ReplayTile extends HTMLElement {
   #place() {
     if (!this.#source.covers(this.#askedMs)) return this.#open();
     if (!this.#source.has(this.#askedMs)) return this.#enterGap(this.#source.gapAt(this.#askedMs));
-    this.gap = null;
+    this.#gap = null;
     this.#failures = 0;
     this.#seek(this.#source.mediaOf(this.#askedMs));
     this.#setShow("video");
@@ -246,15 +260,13 @@ class ReplayTile extends HTMLElement {
   #enterGap(gap) {
     this.#seeking = false;
     this.#endPreview();
-    this.gap = gap;
-    this.#video.pause();
-    this.#setShow(gap.after === null ? "end" : "gap");
+    this.#stay(gap);
     this.dispatchEvent(new CustomEvent("frame", { bubbles: true }));
   }
 
   #setShow(state) {
     show(this.querySelector(".veil"), state !== "video");
-    if (this.dataset.show === state && state !== "gap") return;
+    if (this.dataset.show === state && state !== "gap" && state !== "end") return;
     this.dataset.show = state;
     if (state === "waiting") this.explain({ title: say("replay.loading") });
     if (ICONS[state]) this.querySelector(".replay__veilicon").replaceChildren(icon(ICONS[state]));

@@ -33,6 +33,12 @@ class Timeline {
     return this.gaps.find((one) => one.startMs <= ms && ms < one.endMs);
   }
 
+  /** Where video ends before `ms` and where it begins after it; null where nothing is known of any. */
+  around(ms) {
+    const before = this.spans.findLast((one) => one.endMs <= ms)?.endMs ?? null;
+    return { before, after: this.spans.find((one) => one.startMs > ms)?.startMs ?? null };
+  }
+
   /** The share of `[startMs, endMs)` that is recorded, of the part in which it could be; null when there is none. */
   coverage(startMs, endMs) {
     const [from, to] = [Math.max(startMs, this.fromMs), Math.min(endMs, this.toMs)];
@@ -128,10 +134,11 @@ export class Timelines extends EventTarget {
   async beside(cameraId, kind, ms, by) {
     const known = this.get(cameraId);
     const found = known && pick(known[kind], ms, by);
-    if (found) return found;
+    // What begins where the answer begins began before it.
+    if (found && found.startMs > known.startMs) return found;
     const [start, end] = by > 0 ? [ms, Math.min(ms + FURTHER_MS, serverNow())] : [ms - FURTHER_MS, ms];
-    if (end - start < 1000) return null;
-    return pick((await ask(cameraId, start, end))[kind], ms, by);
+    if (end - start < 1000) return found ?? null;
+    return pick((await ask(cameraId, start, end))[kind], ms, by) ?? found ?? null;
   }
 }
 

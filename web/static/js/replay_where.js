@@ -37,15 +37,17 @@ export function explain(tile, timeline, problem) {
   }
   if (problem?.status === 403) return tile.explain({ title: say("replay.refused") });
   const gap = timeline?.gapAt(tile.wallMs) ?? null;
-  const isEnd = tile.state === "end" && (!gap || serverNow() - gap.startMs < EDGE_MS);
-  tile.explain({ ...wordsOf(isEnd ? null : gap, isEnd), actions: waysOut(tile, timeline, isEnd) });
+  const last = timeline?.spans.at(-1);
+  const isLate = gap ? serverNow() - gap.startMs < EDGE_MS : last?.endMs <= tile.wallMs;
+  const isEnd = tile.state === "end" && Boolean(isLate);
+  const words = isEnd ? { title: say("replay.end") } : wordsOf(gap);
+  tile.explain({ ...words, actions: waysOut(tile, timeline, isEnd) });
 }
 
-export const explainGap = (tile, gap) => tile.explain(wordsOf(gap, false));
+export const explainGap = (tile, gap) => tile.explain(wordsOf(gap));
 
-function wordsOf(gap, isEnd) {
-  if (isEnd) return { title: say("replay.end") };
-  if (!gap) return { title: say("replay.gap.title") };
+function wordsOf(gap) {
+  if (!gap) return { title: say("replay.gap.title"), cause: say("replay.outside") };
   const detail = `${periodWords(gap.startMs, gap.endMs)} · ${lengthWords(gap.startMs, gap.endMs)}`;
   return { title: say("replay.gap.title"), cause: gapCause(gap), detail };
 }

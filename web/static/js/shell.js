@@ -109,6 +109,11 @@ export function toggleFullScreen() {
   else document.documentElement.requestFullscreen?.().catch(() => {});
 }
 
+/** On a narrow screen the menu is wider than the page. */
+function showPlace() {
+  $(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
 function dressMenu() {
   const menu = $(".menu");
   document.addEventListener("click", (event) => !menu.contains(event.target) && (menu.open = false));
@@ -123,6 +128,7 @@ function dressMenu() {
 dressSettings();
 dressKeys();
 dressMenu();
+showPlace();
 offerCities();
 $("#log-out").addEventListener("click", logOut);
 feed.addEventListener("contact", followContact);
