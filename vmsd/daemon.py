@@ -58,6 +58,7 @@ from vmsd.services.package import Sealer
 from vmsd.services.power_recovery import PowerRecovery
 from vmsd.services.probe import Prober
 from vmsd.services.promise import Storage
+from vmsd.services.purges import CityPurges, PurgeParts
 from vmsd.services.rationing import Rationing
 from vmsd.services.recordings import CityRecordings, SegmentIds
 from vmsd.services.replay import CityReplay
@@ -89,6 +90,7 @@ from vmsd.tasks.mdns import MdnsTask
 from vmsd.tasks.observer import Observer
 from vmsd.tasks.outages import OutageWatch
 from vmsd.tasks.power_recovery import PowerRecoveryTask
+from vmsd.tasks.purge_reports import PurgeReporter
 from vmsd.tasks.reconciler import Reconciler
 from vmsd.tasks.refusals import Refusals
 from vmsd.tasks.stills import StillsTask
@@ -238,6 +240,7 @@ class Daemon:
             ),
             HoldDeadlines(base.database, base.audit, volume.keeper),
             Accountant(system, watch, index, rules, clock, self._rationing()),
+            PurgeReporter(self._purge_parts(), volume.keeper),
             Backup(base.database, settings.recordings_dir, watch, clock),
         )
 
@@ -351,7 +354,12 @@ class Daemon:
             ),
             expiry=expiry,
             notices=CityNotices(keeping, holds, expiry, base.clock),
+            purges=CityPurges(self._purge_parts(), city, rights=rights, by=caller.who),
         )
+
+    def _purge_parts(self) -> PurgeParts:
+        base, site = self._base, self._base.settings.site
+        return PurgeParts(base.database, base.audit, base.clock, site.name, site.time_zone)
 
     def _export_parts(self) -> ExportParts:
         settings, database = self._base.settings, self._base.database

@@ -11,7 +11,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-MODULES = ("hls", "stills", "index", "integrity", "timeline", "replay", "doors", "daemon", "verify", "export")
+MODULES = ("hls", "stills", "index", "sweep", "integrity", "timeline", "replay", "doors", "daemon", "verify", "export")
 
 
 def main(wanted: list[str]) -> None:

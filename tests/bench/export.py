@@ -73,6 +73,8 @@ def _hour(folder: Path) -> Iterator[dict[str, Any]]:
     taken: dict[str, list[float]] = {name: [] for name in todo}
     for _ in range(ROUNDS):
         for name, work in todo.items():
+            for made_before in ("vmsd.mp4", "ffmpeg.mp4", "cat", "tee"):
+                (folder / made_before).unlink(missing_ok=True)
             os.sync()
             began = time.perf_counter()
             work()
@@ -129,7 +131,6 @@ def _export(files: Sequence[Path], folder: Path) -> None:
         clip.write(handle, told)
         hashed.finish()
     clip.close()
-    (folder / "vmsd.mp4").unlink()
 
 
 def _source(path: Path) -> Source:

@@ -1,4 +1,4 @@
-"""The index, the indexer and the sweeper with few and with many rows: what they do must not grow with what is there."""
+"""The index and the indexer with few and with many rows: what they do must not grow with what is there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import structlog
 
 from tests.unit.tasks.recording_box import NOW_MS, Box, Camera, head_of, open_box, parts_of, settings_in
 from vmsd.host.tree import Folder
-from vmsd.model.segment import PurgeReason, segment_file_name
+from vmsd.model.segment import segment_file_name
 from vmsd.store.database import open_database
 from vmsd.tasks.scanner import rebuild
 
@@ -37,7 +37,7 @@ async def _run(folder: Path) -> list[dict[str, Any]]:
     few, many = [await _measure(folder / str(rows), rows) for rows in (FEW, MANY)]
     rows = [
         _row(f"{name}, {MANY:,} rows against {FEW:,}", many[name], few[name], 1.3, "ms", f"the same with {FEW:,} rows")
-        for name in ("indexer pass", "sweeper pass, nothing due", "sweeper pass, 64 due")
+        for name in ("indexer pass",)
     ]
     rows.append(await _rebuild(folder / "rebuild"))
     return rows
@@ -63,14 +63,11 @@ async def _measure(folder: Path, rows: int) -> dict[str, float]:
     _fill(settings.database, rows)
     async with open_box(folder, purge_batch=64, purge_cap=64) as box:
         cameras = [await _camera(box, number) for number in range(1, CAMERAS + 1)]
-        figures = {"sweeper pass, nothing due": await _median(box.sweeper().once, 20)}
-        figures["indexer pass"] = await _indexer_pass(box, cameras)
-        figures["sweeper pass, 64 due"] = await _sweep(box, cameras)
-        return figures
+        return {"indexer pass": await _indexer_pass(box, cameras)}
 
 
-def _fill(database: Path, rows: int) -> None:
-    """Closed segments of a minute, the newest now, for 64 cameras of one city."""
+def _fill(database: Path, rows: int, cameras: int = CAMERAS) -> None:
+    """Closed segments of a minute, the newest now, for the cameras of one city."""
     with sqlite3.connect(database, isolation_level=None) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
@@ -79,14 +76,14 @@ def _fill(database: Path, rows: int) -> None:
             VALUES (1, ?, 'Bench', 'active', 'premium', 0, 0)""",
             (_uuid(0),),
         )
-        for number in range(1, CAMERAS + 1):
+        for number in range(1, cameras + 1):
             connection.execute(
                 """INSERT INTO camera (city_id, id, public_id, name, protocol, vendor, host, channel, subtype, username,
                 tunnel, tunnel_target, recording_enabled, recording_since_ms, audio, created_ms, changed_ms)
                 VALUES (1, ?, ?, 'x', 'rtsp', '', '', 1, 0, '', '', '', 0, 0, 0, 0, 0)""",
                 (number, _uuid(number)),
             )
-            connection.executemany(INSERT, _rows(number, rows // CAMERAS))
+            connection.executemany(INSERT, _rows(number, rows // cameras))
         connection.execute("UPDATE segment SET sha256 = zeroblob(32)")
         connection.execute("COMMIT")
 
@@ -127,22 +124,6 @@ async def _indexer_pass(box: Box, cameras: list[Camera]) -> float:
         box.clock.pass_s(4)
         began = time.perf_counter()
         await indexer.once()
-        taken.append((time.perf_counter() - began) * 1000)
-    return statistics.median(taken)
-
-
-async def _sweep(box: Box, cameras: list[Camera]) -> float:
-    """A pass that deletes the oldest segment of each of 64 cameras."""
-    taken = []
-    for _ in range(15):
-        oldest = await box.system.oldest()
-        for camera in cameras:
-            camera.path(oldest[camera.key] // 1000).write_bytes(b"x")
-        rows = [(await box.system.free(key, start, 1))[0] for key, start in oldest.items()]
-        sweeper = box.sweeper()
-        began = time.perf_counter()
-        await box.system.mark(rows, PurgeReason.SPACE)
-        await sweeper.once()
         taken.append((time.perf_counter() - began) * 1000)
     return statistics.median(taken)
 

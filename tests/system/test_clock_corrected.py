@@ -11,6 +11,7 @@ from tests.support.clocks import FakeClock, needs_faketime
 from tests.support.processes import until
 from tests.support.site import Site, standin
 from tests.support.video import ffprobe
+from vmsd.clock import rfc3339
 from vmsd.model.segment import SegmentFlag, segment_start_us
 
 pytestmark = needs_faketime
@@ -45,6 +46,7 @@ async def test_what_was_recorded_in_1970_is_at_its_true_time_a_minute_after_the_
 
         rows = await _settled(site, camera_id)
         _times_are_true(site, camera_id, rows)
+        await _timeline_is_true(site, camera_id, rows)
         for file in site.files(camera_id)[:before]:
             assert await ffprobe(file) == ["h264"]
         assert site.sql("SELECT count(*) FROM audit WHERE action = 'clock.corrected'")[0][0] >= 1
@@ -73,6 +75,16 @@ async def _settled(site: Site, camera_id: str) -> list[Any]:
 
     rows: list[Any] = await until(closed, 20, "every file has its row")
     return [row for row in rows if row[3] > 0]
+
+
+async def _timeline_is_true(site: Site, camera_id: str, rows: list[Any]) -> None:
+    """Without a trace of 1970: one stretch before the clock was set, one after."""
+    start_ms, end_ms = rows[0][0], rows[-1][0] + rows[-1][1]
+    period = f"start={rfc3339(start_ms)}&end={rfc3339(end_ms)}"
+    shown = await site.get(f"/api/v1/cameras/{camera_id}/timeline?{period}")
+    assert len(shown["spans"]) <= 2, shown
+    assert all(span["clock_trusted"] for span in shown["spans"])
+    assert shown["coverage"] > 1 - (RESTART_GAP_MS + 1000) / (end_ms - start_ms)
 
 
 def _times_are_true(site: Site, camera_id: str, rows: list[Any]) -> None:

@@ -54,6 +54,7 @@ TAGS = {
     "incidents": "Periods of several cameras that belong together and are kept.",
     "openapi": "This document.",
     "preservations": "Periods that are never purged.",
+    "purges": "What was deleted, by which rule, and what was kept.",
     "recordings": "What was recorded.",
     "replay": "Recorded video for players: playlists, files, small pictures.",
     "streams": "Live video: viewing sessions and what players fetch.",

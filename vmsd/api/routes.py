@@ -21,6 +21,7 @@ from vmsd.api import (
     metrics,
     notices,
     overview,
+    purges,
     recordings,
     replay,
     stills,
@@ -46,6 +47,7 @@ STREAM = f"{API}/streams/{{session_id}}"
 HLS = "/hls/stream_{camera_id:[^/_]+}{main:(?:_main)?}/{file}"
 REPLAYED = "/replay/stream_{camera_id}"
 SWITCH = f"{CAMERA}/recording"
+PURGES = f"{API}/purges/{{report_id:[^/.]+}}"
 RECORDING = f"{API}/recordings/{{recording_id}}"
 PRESERVATION = f"{API}/preservations/{{preservation_id:(?!cost$)[^/]+}}"
 INCIDENT = f"{API}/incidents/{{incident_id}}"
@@ -155,6 +157,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{EXPORTED}/retry", exports.retry_export, CITY, EXPORT, fresh=True, cost="heavy"),
     Route("GET", f"{EXPORTED}/download", exports.download, CITY, EXPORT, fresh=True, download=True),
     Route("POST", f"{EXPORTED}/deliveries", exports.deliver, CITY, EXPORT, creates=True),
+    Route("GET", f"{API}/purges", purges.list_purge_reports, CITY, MANAGE, GESTOR, query=Page),
+    Route("POST", f"{API}/purges", purges.add_purge_report, CITY, MANAGE, GESTOR, creates=True, cost="heavy"),
+    Route("GET", f"{PURGES}.pdf", purges.print_purge_report, CITY, MANAGE, GESTOR, cost="heavy"),
+    Route("GET", PURGES, purges.get_purge_report, CITY, MANAGE, GESTOR),
+    Route("GET", f"{PURGES}/files", purges.list_purged_files, CITY, MANAGE, GESTOR, query=purges.Lines),
     Route("GET", f"{API}/audit", audit.list_entries, CITIES, MANAGE, GESTOR, query=audit.FilterPage),
     Route("GET", f"{API}/audit.csv", audit.export_csv, CITIES, MANAGE, GESTOR, query=audit.Filter, cost="heavy"),
     Route("GET", f"{API}/audit/verify", audit.verify, SITE_WIDE, cost="heavy"),

@@ -16,6 +16,7 @@ from vmsd.services.keeping import CityKeeping
 from vmsd.services.keeping_files import KeptFiles
 from vmsd.services.notices import CityNotices
 from vmsd.services.promise import Storage
+from vmsd.services.purges import CityPurges
 from vmsd.services.recordings import CityRecordings
 from vmsd.services.replay import CityReplay
 from vmsd.services.timeline import CityTimeline
@@ -42,3 +43,4 @@ class OpenCity:
     exports: CityExports
     expiry: CityExpiry
     notices: CityNotices
+    purges: CityPurges

@@ -13,7 +13,7 @@ from vmsd.video.flat import Pieces, blocks_of, size_of
 from vmsd.video.spans import Span, covered_ms
 from vmsd.video.spool import Spool
 
-STEP_BYTES = 8 << 20
+STEP_BYTES = 4 << 20
 """Copied between two looks at whether to go on."""
 READ_BYTES = 1 << 20
 _NOT_HERE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
@@ -60,17 +60,19 @@ class Clip:
 
     def write(self, target: int, tell: Tell) -> None:
         """To a handle at its position; the kernel copies the samples, and they never pass through here."""
-        done = 0
+        done = told = 0
         for block in blocks_of(self.head):
             done += _write_all(target, block)
-            tell(len(block))
         for handle, at, end in self._copies():
             offset = at
             while offset < end:
                 copied = copy(handle, offset, target, min(end - offset, STEP_BYTES))
                 offset, done = offset + copied, done + copied
-                start_writing(target, done - copied, copied)
-                tell(copied)
+                if done - told >= STEP_BYTES:
+                    start_writing(target, told, done - told)
+                    tell(done - told)
+                    told = done
+        tell(done - told)
 
     def read(self) -> Iterator[bytes]:
         """The same bytes, piece by piece."""

@@ -51,8 +51,8 @@ def _resolved(answer: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _addresses() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
-    """Those without a part to fill in first."""
-    paths = sorted(_told()["paths"].items(), key=lambda item: item[0].count("{"))
+    """Those without a part to fill in first, and of those with one the longest, which says most."""
+    paths = sorted(_told()["paths"].items(), key=lambda item: (item[0].count("{"), -len(item[0])))
     return [(re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))), methods) for path, methods in paths]
 
 

@@ -15,13 +15,13 @@ SYSTEM = "/api/v1/system"
 
 
 async def test_a_check_is_started_once_and_its_result_is_shown(town: Town):
-    served, boss = town.served, await town.served.token("root")
-    assert (await served.ask("GET", URL, who=boss)).body == {"running": False, "now": None, "last": None}
+    served, boss = town.served, town.root
+    assert (await served.ask("GET", URL, who=boss)).body == {"running": False, "current": None, "last": None}
     for _ in range(2):
         answer = await served.ask("POST", URL, who=boss)
         assert answer.status == 202
         assert answer.body["running"]
-    assert answer.body["now"]["by"] == "root"
+    assert answer.body["current"]["by"] == "root"
     rows = [row.action for row in await Audit(served.base.database).chunk(0, 10**9, 10**6)]
     assert rows.count("integrity.asked") == 1
 
@@ -43,5 +43,5 @@ async def test_nobody_else_may(town: Town):
 
 
 async def test_the_box_tells_of_its_last_power_loss(town: Town):
-    boss = await town.served.token("root")
+    boss = town.root
     assert (await town.served.ask("GET", SYSTEM, who=boss)).body["last_power_loss"] is None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+from types import SimpleNamespace
+
 import pytest
 
 from vmsd.host.tree import Folder, Tree
@@ -77,3 +81,40 @@ def test_only_an_empty_folder_is_removed(tree: Tree):
     assert tree.remove_if_empty(FOLDER)
     assert not tree.path(FOLDER, "").exists()
     assert (tree.root / "city").exists()
+
+
+def test_a_file_gets_another_name_but_never_anothers(tree: Tree):
+    for name in ("a.mp4", "b.mp4"):
+        tree.path(FOLDER, name).write_text(name)
+    tree.rename(FOLDER, "a.mp4", "c.mp4")
+    with pytest.raises(FileExistsError):
+        tree.rename(FOLDER, "b.mp4", "c.mp4")
+    with pytest.raises(FileNotFoundError):
+        tree.rename(FOLDER, "a.mp4", "d.mp4")
+    assert {name: tree.path(FOLDER, name).read_text() for name in tree.names(FOLDER)} == {
+        "b.mp4": "b.mp4",
+        "c.mp4": "a.mp4",
+    }
+
+
+def test_a_file_system_without_the_newer_call_replaces_nothing_either(tree: Tree, monkeypatch):
+    def renameat2(*_: object) -> int:
+        ctypes.set_errno(errno.EINVAL)
+        return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace(renameat2=renameat2))
+    test_a_file_gets_another_name_but_never_anothers(tree)
+
+
+def test_what_is_set_aside_lies_in_the_same_folder_elsewhere_beside_what_is_there(tree: Tree, tmp_path):
+    for content in ("first", "second"):
+        tree.path(FOLDER, "strange").write_text(content)
+        assert tree.set_aside(FOLDER, "strange", ".aside") == ("strange" if content == "first" else "strange.1")
+    there = tree.root / ".aside" / "city" / "camera"
+    assert {path.name: path.read_text() for path in there.iterdir()} == {"strange": "first", "strange.1": "second"}
+    assert tree.folders() == [FOLDER]
+    (tree.root / ".away").symlink_to(tmp_path / "outside")
+    tree.path(FOLDER, "strange").write_text("third")
+    with pytest.raises(OSError, match=r".*"):
+        tree.set_aside(FOLDER, "strange", ".away")
+    assert tree.path(FOLDER, "strange").read_text() == "third"

@@ -15,8 +15,11 @@ from tests.unit.tasks.recording_box import DAY_MS, HOUR_MS, NOW_MS, Box, files_i
 from vmsd.errors import StorageFull
 from vmsd.host.clocksync import KernelClock
 from vmsd.host.disk import DiskUsage
+from vmsd.model.audit import Who
 from vmsd.model.segment import PurgeReason, SegmentState
+from vmsd.services.cities import CityList
 from vmsd.store.audit import Audit
+from vmsd.store.deletable import MARK
 from vmsd.store.purges import Purges, ledger_digest
 from vmsd.store.scope import Scope
 
@@ -453,3 +456,107 @@ async def test_a_file_that_cannot_be_deleted_holds_up_no_other(box: Box, monkeyp
     elsewhere.with_name("moved").rename(elsewhere)
     await box.sweeper().once()
     assert [len(await box.rows(camera)) for camera in cameras] == [1, 1, 1]
+
+
+async def change_plan(box: Box, plan: str) -> None:
+    cities = CityList(box.database, box.audit, box.clock)
+    (city,) = await cities.list()
+    await cities.change(city, by=Who(), name=city.name, status=city.status, plan=plan)
+
+
+async def test_what_goes_because_the_plan_became_shorter_says_so(box: Box, monkeypatch):
+    monkeypatch.setattr("vmsd.tasks.sweeper.HOURLY_SHARE", 1.0)
+    camera = await box.camera(plan="premium")
+    old = [NOW_MS - days * DAY_MS for days in (31, 20, 8)]
+    await fill(box, camera, [*old, YOUNG])
+    await change_plan(box, "basic")
+    await box.sweeper().once()
+    assert await box.purges(camera) == dict(zip(old, ["retention_plan", "plan_changed", "plan_changed"], strict=True))
+    box.clock.pass_s(2 * 86_400)
+    await box.sweeper().once()
+    assert (await box.purges(camera))[YOUNG] == "plan_changed"
+
+
+async def test_what_was_recorded_after_the_change_was_never_promised_more(box: Box):
+    camera = await box.camera(plan="premium")
+    await change_plan(box, "basic")
+    box.clock.pass_s(8 * 86_400)
+    await fill(box, camera, [NOW_MS + 60_000])
+    await box.sweeper().once()
+    assert await box.purges(camera) == {NOW_MS + 60_000: "retention_plan", NOW_MS - 10_000: "plan_changed"}
+
+
+async def test_the_longest_of_several_former_plans_counts_while_it_can_matter(box: Box):
+    camera = await box.camera(plan="premium")
+    await fill(box, camera, [NOW_MS - 20 * DAY_MS])
+    await change_plan(box, "pro")
+    box.clock.pass_s(86_400)
+    await change_plan(box, "basic")
+    await box.sweeper().once()
+    assert await box.purges(camera) == {NOW_MS - 20 * DAY_MS: "plan_changed"}
+
+
+async def test_names_of_a_clock_nobody_trusted_go_by_age_only_once_they_must_be_old(box: Box, monkeypatch):
+    monkeypatch.setattr("vmsd.tasks.sweeper.HOURLY_SHARE", 1.0)
+    camera = await box.camera()
+    await fill(box, camera, [OLD, OLD + 2000, OLD + 4000])
+    async with box.database.write() as transaction:
+        await transaction.execute("UPDATE segment SET flags = flags | 2 WHERE start_us < :at", {"at": YOUNG * 1000})
+        for start, not_after in ((OLD, NOW_MS - 7 * DAY_MS - 1000), (OLD + 2000, NOW_MS - 6 * DAY_MS)):
+            await transaction.execute(
+                "INSERT INTO segment_clock VALUES (:city, :camera, :start, 'boot', 0, :not_after, NULL)",
+                {"city": camera.key[0], "camera": camera.key[1], "start": start * 1000, "not_after": not_after},
+            )
+    await box.sweeper().once()
+    assert await box.purges(camera) == {OLD: "retention_plan"}
+    monkeypatch.setattr("vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, 0, 0, 0))
+    await box.sweeper().once()
+    assert (await box.purges(camera))[OLD + 4000] == "space"
+
+
+async def test_a_file_that_is_just_being_renamed_is_not_deleted(box: Box, monkeypatch):
+    camera = await box.camera()
+    await fill(box, camera, [OLD])
+    async with box.database.write() as transaction:
+        await transaction.execute("UPDATE segment SET flags = flags | 2 WHERE start_us = :at", {"at": OLD * 1000})
+        await transaction.execute(
+            "INSERT INTO segment_clock VALUES (:city, :camera, :start, 'boot', 0, 1, 5)",
+            {"city": camera.key[0], "camera": camera.key[1], "start": OLD * 1000},
+        )
+    monkeypatch.setattr("vmsd.services.storage.usage", lambda _: DiskUsage(100 * GB, 0, 0, 0))
+    await box.sweeper().once()
+    assert list(await box.rows(camera)) == [OLD]
+
+
+async def test_what_the_last_fence_holds_back_is_neither_counted_nor_tried_for_ever(box: Box, monkeypatch):
+    """As if the statement and the trigger did not agree: the trigger has the last word."""
+    camera = await box.camera()
+    await fill(box, camera, [OLD, OLD + 2000])
+    await box.keep(camera, OLD)
+
+    async def nothing() -> dict[tuple[int, int], list[tuple[int, int]]]:
+        return {}
+
+    monkeypatch.setattr(box.system, "kept", nothing)
+    unfenced = MARK.replace(
+        "NOT EXISTS (\n    SELECT 1 FROM kept_period", "1 OR EXISTS (\n    SELECT 1 FROM kept_period"
+    )
+    assert unfenced != MARK
+    monkeypatch.setattr("vmsd.store.system.MARK", unfenced)
+    sweeper = box.sweeper()
+    await sweeper.once()
+    assert camera.path(OLD).exists()
+    assert await box.purges(camera) == {OLD + 2000: "retention_plan"}
+    assert sum(count for _, count in sweeper._past) == 1
+
+
+async def test_a_restart_does_not_begin_a_new_hour(box: Box):
+    camera = await box.camera()
+    await fill(box, camera, [OLD + 2000 * index for index in range(20)])
+    for _ in range(3):
+        await box.sweeper(purge_batch=4).once()
+        box.clock.pass_s(60)
+    assert len(await box.purges(camera)) == 4
+    box.clock.pass_s(3600)
+    await box.sweeper(purge_batch=4).once()
+    assert len(await box.purges(camera)) == 8

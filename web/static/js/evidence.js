@@ -3,7 +3,7 @@
 import { NoContact, api } from "./api.js";
 import { momentOf, serverNow } from "./clock.js";
 import { $, $$, el, icon, show } from "./dom.js";
-import { focusFirstWrong, mark, unmarkAll } from "./form.js";
+import { focusFirstWrong, mark, onSubmit, unmarkAll } from "./form.js";
 import { camerasInOrder } from "./order.js";
 import { showFailure } from "./problems.js";
 import { localMoment } from "./replay_time.js";
@@ -87,6 +87,20 @@ export function readPeriod(form, ahead = false) {
   checkPeriod(form, ahead);
   if (!focusFirstWrong(form)) return null;
   return { start: iso(form.elements.start), end: iso(form.elements.end) };
+}
+
+/** As `onSubmit`, of a form with a period: how long one may be is the box's to know. */
+export function onPeriod(form, save, own) {
+  const send = async (...given) => {
+    try {
+      await save(...given);
+    } catch (error) {
+      const days = (error.errors ?? []).map(({ detail }) => /at most (\d+) days/.exec(detail)?.[1]).find(Boolean);
+      if (!days || !mark(form, "end", say("form.wrong.end.long", { n: days }))) throw error;
+      focusFirstWrong(form);
+    }
+  };
+  onSubmit(form, send, own);
 }
 
 /** Where the replay shows it. */

@@ -5,8 +5,8 @@ import { openDialog } from "./ask.js";
 import { serverNow } from "./clock.js";
 import { $, show } from "./dom.js";
 import { done } from "./done.js";
-import { drawTicks, fillPeriod, readPeriod, ticked } from "./evidence.js";
-import { onSubmit, unmarkAll } from "./form.js";
+import { drawTicks, fillPeriod, onPeriod, readPeriod, ticked } from "./evidence.js";
+import { unmarkAll } from "./form.js";
 import { say } from "./words.js";
 
 const dialog = $("#new");
@@ -57,5 +57,5 @@ async function order({ format, reason, request_number: number }, again) {
 /** `again` asks for the newest exports. */
 export function dressForm(again) {
   $("#add").addEventListener("click", () => openForm());
-  onSubmit(form, (fields) => order(fields, again), OWN);
+  onPeriod(form, (fields) => order(fields, again), OWN);
 }

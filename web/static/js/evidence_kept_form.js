@@ -5,9 +5,9 @@ import { openDialog } from "./ask.js";
 import { momentOf, serverNow } from "./clock.js";
 import { $, $$, show, write } from "./dom.js";
 import { done } from "./done.js";
-import { cameraName, drawTicks, fillPeriod, iso, readPeriod, ticked } from "./evidence.js";
+import { cameraName, drawTicks, fillPeriod, iso, onPeriod, readPeriod, ticked } from "./evidence.js";
 import { KINDS, priceWords } from "./evidence_kept_words.js";
-import { fail, mark, onSubmit, unmarkAll } from "./form.js";
+import { fail, mark, unmarkAll } from "./form.js";
 import { problemWords, showFailure } from "./problems.js";
 import { localMoment } from "./replay_time.js";
 import { say } from "./words.js";
@@ -165,7 +165,7 @@ async function work() {
 /** `again` draws the lists anew. */
 export function dressForm(again) {
   refresh = again;
-  onSubmit(
+  onPeriod(
     form,
     async () => {
       if (!(await work())) return;

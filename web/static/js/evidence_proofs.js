@@ -6,8 +6,8 @@ import { date, serverNow } from "./clock.js";
 import { saveAs } from "./copy.js";
 import { $, clone, fill, redraw, show } from "./dom.js";
 import { done } from "./done.js";
-import { begin, cameraName, camerasFor, fillPeriod, periodOf, readPeriod } from "./evidence.js";
-import { onSubmit, unmarkAll } from "./form.js";
+import { begin, cameraName, camerasFor, fillPeriod, onPeriod, periodOf, readPeriod } from "./evidence.js";
+import { unmarkAll } from "./form.js";
 import { showFailure } from "./problems.js";
 import { localDay } from "./replay_time.js";
 import "./shell.js";
@@ -15,12 +15,14 @@ import { bytes, count, knows, number, say } from "./words.js";
 
 const LONG_MS = 120_000;
 const MONTH_MS = 30 * 86_400_000;
+/** A report is of what is over. */
+const A_SECOND_MS = 1000;
 const TYPES = { pdf: "application/pdf", json: "application/json" };
 
 function certificates(form) {
   form.elements.camera_id.append(...camerasFor("export").map(({ id, name }) => new Option(name, id)));
   fillPeriod(form);
-  onSubmit(form, async (fields, button) => {
+  onPeriod(form, async (fields, button) => {
     const period = readPeriod(form);
     if (period) await certify(fields.camera_id.value, period, button.value);
   });
@@ -80,10 +82,10 @@ function reports(dialog) {
   const form = $("form", dialog);
   $("#add").addEventListener("click", () => {
     unmarkAll(form);
-    fillPeriod(form, serverNow() - MONTH_MS);
+    fillPeriod(form, serverNow() - MONTH_MS, serverNow() - A_SECOND_MS);
     openDialog(dialog);
   });
-  onSubmit(form, async () => {
+  onPeriod(form, async () => {
     const period = readPeriod(form);
     if (!period) return;
     await api("/purges", { method: "POST", body: period, timeout: LONG_MS });

@@ -196,14 +196,14 @@ async function askIntegrity() {
   showIntegrity(await api("/system/integrity", { cityId: "" }));
 }
 
-function showIntegrity({ running, last }) {
+function showIntegrity({ running, now, last }) {
   const card = $("#integrity");
   const key = integrityKey(running, last);
   const state = { running: "starting", never: "starting", ok: "ok", bad: "bad", stopped: "bad" }[key];
   const picture = { ok: "circle-check", bad: "triangle-alert", stopped: "triangle-alert" }[key] ?? "loader";
   showState($(".badge", card), state, say(`integrity.${key}`), picture);
   $("#check").disabled = running;
-  if (last) fill(card, integrityWords(last));
+  if (now ?? last) fill(card, integrityWords(now ?? last));
 }
 
 function integrityKey(running, last) {
@@ -213,10 +213,12 @@ function integrityKey(running, last) {
   return last.altered || last.missing ? "bad" : "ok";
 }
 
+/** Of the last check, or of the one that runs, as far as it has come. */
 function integrityWords(last) {
-  const [began, ended] = [Date.parse(last.started_at), Date.parse(last.ended_at)];
+  const [began, ended] = [Date.parse(last.started_at), last.ended_at ? Date.parse(last.ended_at) : serverNow()];
+  const key = last.ended_at ? "integrity.when" : "integrity.since";
   return {
-    when: say("integrity.when", { when: fullMoment(began), length: duration((ended - began) / 1000) }),
+    when: say(key, { when: fullMoment(began), length: duration((ended - began) / 1000) }),
     files: number(last.files),
     hashed: say("integrity.hashed", { files: number(last.hashed), bytes: bytes(last.bytes) }),
     altered: number(last.altered),

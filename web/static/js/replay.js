@@ -121,7 +121,9 @@ function dressTile(tile, index) {
   if (tile.dataset.dressed) return;
   tile.dataset.dressed = "yes";
   tile.lookAround = (ms) => timelineOf(tile)?.around(ms) ?? { before: null, after: null };
-  tile.querySelector(".replay__close").addEventListener("click", () => choose(ids.filter((id) => id !== tile.cameraId)));
+  tile
+    .querySelector(".replay__close")
+    .addEventListener("click", () => choose(ids.filter((id) => id !== tile.cameraId)));
   tile.querySelector(".replay__name").addEventListener("click", () => chooseTile(transport.tiles.indexOf(tile)));
   tile.addEventListener("go", ({ detail }) => go(detail));
   tile.addEventListener("state", () => explainTile(tile));

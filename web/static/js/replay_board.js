@@ -176,7 +176,8 @@ export class Board extends EventTarget {
     const grip = this.#grip;
     if (!grip) return;
     if (grip.kind === "pinch") this.#pinch();
-    else if (grip.kind === "pan") this.look(grip.startMs - ((event.clientX - grip.x) / this.#root.clientWidth) * this.spanMs);
+    else if (grip.kind === "pan")
+      this.look(grip.startMs - ((event.clientX - grip.x) / this.#root.clientWidth) * this.spanMs);
     else if (grip.kind === "mark") this.#moveMark(grip.end, this.#msAt(event));
     else this.#drag(event);
   };

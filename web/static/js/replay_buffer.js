@@ -88,7 +88,11 @@ export class MediaBuffer {
       const over = (end) => () => (stop.abort(), end());
       const { signal } = stop;
       buffer.addEventListener("updateend", over(resolve), { signal });
-      buffer.addEventListener("error", over(() => reject(new DOMException("", "EncodingError"))), { signal });
+      buffer.addEventListener(
+        "error",
+        over(() => reject(new DOMException("", "EncodingError"))),
+        { signal },
+      );
       act(buffer);
     });
   }

@@ -97,7 +97,9 @@ export class Calendar extends EventTarget {
   #button(day, known) {
     const share = known?.seconds ? Math.max(0.04, known.coverage) : 0;
     const facts = { day: dayName(noonOf(day)), share: coverageShare(known) };
-    const words = known?.seconds ? say(known.preserved ? "replay.day.preserved" : "replay.day", facts) : say("replay.day.none", facts);
+    const words = known?.seconds
+      ? say(known.preserved ? "replay.day.preserved" : "replay.day", facts)
+      : say("replay.day.none", facts);
     const button = el(
       "button",
       { type: "button", class: "calendar__day", "data-day": day, "aria-label": words, title: words },
@@ -125,7 +127,8 @@ export class Calendar extends EventTarget {
     const days = new Map();
     for (const { value } of answers) for (const day of value?.days ?? []) join(days, day);
     const sorted = new Map([...days].sort(([a], [b]) => (a < b ? -1 : 1)));
-    if (answers.some((one) => one.status === "fulfilled")) this.#known.set(key, { at: performance.now(), days: sorted });
+    if (answers.some((one) => one.status === "fulfilled"))
+      this.#known.set(key, { at: performance.now(), days: sorted });
     return sorted;
   }
 }

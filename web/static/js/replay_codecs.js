@@ -16,13 +16,14 @@ export function codecsOf(head) {
 function walk(view, from, to, found) {
   for (const box of boxes(view, from, to)) {
     const inside = CONTAINERS[box.kind];
-    if (box.kind === "stsd") for (const entry of boxes(view, box.at + inside, box.end)) found.push(codecOf(view, entry));
+    if (box.kind === "stsd")
+      for (const entry of boxes(view, box.at + inside, box.end)) found.push(codecOf(view, entry));
     else if (inside) walk(view, box.at + inside, box.end, found);
   }
 }
 
 function* boxes(view, from, to) {
-  for (let at = from; at + 8 <= to; ) {
+  for (let at = from; at + 8 <= to;) {
     const size = view.getUint32(at);
     if (size < 8 || at + size > to) return;
     yield { kind: TEXT.decode(new Uint8Array(view.buffer, at + 4, 4)), at, end: at + size };
@@ -37,7 +38,11 @@ function codecOf(view, entry) {
     case "avc1":
     case "avc3": {
       const box = child(VIDEO_HEAD, "avcC");
-      return box ? `${entry.kind}.${bytes(box, 1, 3).map((byte) => hex(byte)).join("")}` : "";
+      return box
+        ? `${entry.kind}.${bytes(box, 1, 3)
+            .map((byte) => hex(byte))
+            .join("")}`
+        : "";
     }
     case "hvc1":
     case "hev1": {

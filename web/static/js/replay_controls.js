@@ -8,7 +8,6 @@ import { announce, onKey, toggleFullScreen } from "./shell.js";
 import { number, say } from "./words.js";
 
 const ARROW_MS = 5000;
-const LEAD_IN_MS = 2000;
 
 /** `page` is what the page consists of and does. */
 export function dressControls(page) {
@@ -28,13 +27,32 @@ function dressPlaying({ transport, go }) {
   $("#speed").addEventListener("change", ({ target }) => transport.setSpeed(Number(target.value)));
   transport.addEventListener("change", () => showPlaying(transport));
   const active = (act) => () => (transport.wallMs === null ? false : act());
-  onKey(" ", active(() => !onButton() && transport.toggle()));
-  onKey("k", active(() => transport.pause()));
-  onKey("j", active(() => transport.push(-1)));
-  onKey("l", active(() => transport.push(1)));
-  onKey(",", active(() => void transport.step(-1)));
-  onKey(".", active(() => void transport.step(1)));
-  const arrow = (by) => active(() => (transport.playing ? go(transport.wallMs + by * ARROW_MS) : void transport.step(by)));
+  onKey(
+    " ",
+    active(() => !onButton() && transport.toggle()),
+  );
+  onKey(
+    "k",
+    active(() => transport.pause()),
+  );
+  onKey(
+    "j",
+    active(() => transport.push(-1)),
+  );
+  onKey(
+    "l",
+    active(() => transport.push(1)),
+  );
+  onKey(
+    ",",
+    active(() => void transport.step(-1)),
+  );
+  onKey(
+    ".",
+    active(() => void transport.step(1)),
+  );
+  const arrow = (by) =>
+    active(() => (transport.playing ? go(transport.wallMs + by * ARROW_MS) : void transport.step(by)));
   onKey("ArrowLeft", arrow(-1));
   onKey("ArrowRight", arrow(1));
 }
@@ -43,8 +61,12 @@ function dressPlaying({ transport, go }) {
 const onButton = () => Boolean(document.activeElement?.closest("button, a, summary"));
 
 function showPlaying(transport) {
-  const speed = number(Math.abs(transport.speed), Math.abs(transport.speed) < 1 ? (transport.speed === 0.25 ? 2 : 1) : 0);
-  for (const shape of ["play", "pause"]) show($(`#play [data-shows=${shape}]`), (shape === "pause") === transport.playing);
+  const speed = number(
+    Math.abs(transport.speed),
+    Math.abs(transport.speed) < 1 ? (transport.speed === 0.25 ? 2 : 1) : 0,
+  );
+  for (const shape of ["play", "pause"])
+    show($(`#play [data-shows=${shape}]`), (shape === "pause") === transport.playing);
   fill($("#play"), { play: say(transport.playing ? "replay.pause" : "replay.play") });
   if (transport.speed > 0) $("#speed").value = String(transport.speed);
   const words = transport.speed < 0 ? say("replay.backwards", { speed }) : say("replay.playing", { speed });
@@ -76,14 +98,28 @@ function dressJumps({ transport, timelines, go, board }) {
 
 function dressPeriod({ transport, period, keep }) {
   const here = (act) => () => (transport.wallMs === null ? false : act(transport.wallMs));
-  onKey("[", here((ms) => period.begin(ms)));
-  onKey("]", here((ms) => period.finish(ms)));
+  onKey(
+    "[",
+    here((ms) => period.begin(ms)),
+  );
+  onKey(
+    "]",
+    here((ms) => period.finish(ms)),
+  );
   const deed = (kind) => () => {
     if (!period.isMarked) return note(say("replay.marks.none"));
     return keep(kind);
   };
+  onKey("Escape", () => leave(period));
   onKey("p", deed("preserve"));
   onKey("x", deed("export"));
+}
+
+/** Out of full screen is the browser's; then the marks go, and then somebody does. */
+function leave(period) {
+  if (document.fullscreenElement) return false;
+  if (period.inMs !== null || period.outMs !== null) period.set(null, null);
+  else location.assign("/");
 }
 
 function dressRest({ transport, chooseTile, address, go }) {

@@ -12,7 +12,13 @@ import { bytes, count, number, percent, say } from "./words.js";
 
 const JOB_EVERY_MS = 1500;
 const OVER = ["done", "failed", "cancelled"];
-const ICONS = { queued: "loader", running: "loader", done: "circle-check", failed: "octagon-alert", cancelled: "circle-slash" };
+const ICONS = {
+  queued: "loader",
+  running: "loader",
+  done: "circle-check",
+  failed: "octagon-alert",
+  cancelled: "circle-slash",
+};
 const EACH = { preserve: "preserve", incident: "preserve", export: "export" };
 
 /** Fires `kept` when a period is preserved now. */
@@ -35,7 +41,10 @@ export class Keep extends EventTarget {
   /** Buttons only for what somebody may do with a camera of theirs. */
   offer(cameras) {
     for (const [kind, verb] of Object.entries(EACH)) {
-      show($(`#${kind}`), cameras.some((camera) => may(this.#me, verb, camera)));
+      show(
+        $(`#${kind}`),
+        cameras.some((camera) => may(this.#me, verb, camera)),
+      );
     }
   }
 
@@ -144,7 +153,15 @@ function follow(job, words) {
   const state = el("strong", { role: "status" });
   const sign = el("span");
   const link = el("a", { href: "/evidence" }, say("replay.export.follow"));
-  const line = el("div", { class: "replay__job" }, sign, state, el("span", { class: "numbers muted" }, words), bar, link);
+  const line = el(
+    "div",
+    { class: "replay__job" },
+    sign,
+    state,
+    el("span", { class: "numbers muted" }, words),
+    bar,
+    link,
+  );
   $("#jobs").prepend(line);
   const draw = (now) => {
     if (line.dataset.state !== now.state) sign.replaceChildren(icon(ICONS[now.state]));

@@ -2,7 +2,16 @@
 
 import { el, svg } from "./dom.js";
 import { dayAndMonth, localDay, startOfDay } from "./replay_time.js";
-import { eventWords, gapCause, gapWord, isPlanned, lengthWords, periodWords, rulerWords, spanWords } from "./replay_words.js";
+import {
+  eventWords,
+  gapCause,
+  gapWord,
+  isPlanned,
+  lengthWords,
+  periodWords,
+  rulerWords,
+  spanWords,
+} from "./replay_words.js";
 import { percent, say } from "./words.js";
 
 export const RULER = 28;
@@ -16,7 +25,7 @@ const LEAST = 0.6;
 const STEPS_MIN = [0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 360];
 const LEAST_STEP_PX = 84;
 
-export const heightOf = (lanes) => RULER + Math.max(1, lanes) * LANE + 4;
+const heightOf = (lanes) => RULER + Math.max(1, lanes) * LANE + 4;
 export const laneAt = (y) => Math.floor((y - RULER) / LANE);
 
 /** `lanes` are `{ name, number, chosen, timeline, problem }`; `view` is `{ startMs, endMs, width }`. */
@@ -24,7 +33,12 @@ export function drawLanes(root, lanes, view) {
   const x = (ms) => ((ms - view.startMs) / (view.endMs - view.startMs)) * view.width;
   const height = heightOf(lanes.length);
   const bars = lanes.flatMap((lane, index) => laneBars(lane, RULER + index * LANE + LABEL, view, x));
-  const picture = svg("svg", { width: view.width, height, "aria-hidden": "true" }, hatches(), ...ruler(view, x, height));
+  const picture = svg(
+    "svg",
+    { width: view.width, height, "aria-hidden": "true" },
+    hatches(),
+    ...ruler(view, x, height),
+  );
   picture.append(...bars);
   root.querySelector(".lanes__picture").replaceChildren(picture);
   const labels = lanes.map((lane, index) => label(lane, RULER + index * LANE, view));
@@ -40,7 +54,11 @@ function hatches() {
     {},
     svg("pattern", tile("hatch-gap"), lines()),
     svg("pattern", tile("hatch-planned"), lines()),
-    svg("pattern", { ...tile("hatch-kept"), width: 6, height: 6 }, svg("circle", { cx: 3, cy: 3, r: 1.6, fill: "currentColor" })),
+    svg(
+      "pattern",
+      { ...tile("hatch-kept"), width: 6, height: 6 },
+      svg("circle", { cx: 3, cy: 3, r: 1.6, fill: "currentColor" }),
+    ),
   );
 }
 
@@ -59,7 +77,7 @@ function label(lane, top, view) {
 }
 
 /** Never rounded up to whole: 100 % is said of nothing that has a gap. */
-export function coverageWords(share) {
+function coverageWords(share) {
   if (share === null || share === undefined) return "–";
   const rounded = share < 1 ? Math.min(share, 0.999) : 1;
   return say("replay.coverage", { share: percent(rounded, rounded < 1 && rounded > 0 ? 1 : 0) });
@@ -72,7 +90,10 @@ function laneBars(lane, top, view, x) {
   const seen = (one) => (one.endMs ?? one.startMs) >= view.startMs && one.startMs <= view.endMs;
   const box = (one, least) => boxOf(one, view, x, least);
   for (const span of timeline.spans.filter(seen)) parts.push(...spanParts(span, top, box(span, LEAST), view));
-  const taken = [[0, lane.name.length * LETTER + 60], [view.width - SHARE, view.width]];
+  const taken = [
+    [0, lane.name.length * LETTER + 60],
+    [view.width - SHARE, view.width],
+  ];
   for (const gap of timeline.gaps.filter(seen)) parts.push(...gapParts(gap, top, box(gap, 2), taken));
   for (const event of timeline.events.filter(seen)) parts.push(...eventParts(event, top, x(event.startMs)));
   return parts;
@@ -87,7 +108,8 @@ function boxOf(one, view, x, least) {
 const titled = (element, words) => (element.append(svg("title", {}, words)), element);
 
 function spanParts(span, top, { left, width }, view) {
-  const words = `${periodWords(span.startMs, span.endMs)} · ${lengthWords(span.startMs, span.endMs)} · ${spanWords(span)}`;
+  const length = lengthWords(span.startMs, span.endMs);
+  const words = `${periodWords(span.startMs, span.endMs)} · ${length} · ${spanWords(span)}`;
   const bar = svg("rect", { class: "lanes__span", x: left, y: top, width, height: BAR, "data-doubted": !span.trusted });
   const parts = [titled(bar, words)];
   if (span.preserved) parts.push(...keptParts(top, left, width));
@@ -98,7 +120,10 @@ function spanParts(span, top, { left, width }, view) {
 
 function keptParts(top, left, width) {
   const stripe = { x: left, y: top + BAR - 9, width, height: 9 };
-  const parts = [svg("rect", { class: "lanes__kept", ...stripe }), svg("rect", { fill: "url(#hatch-kept)", ...stripe })];
+  const parts = [
+    svg("rect", { class: "lanes__kept", ...stripe }),
+    svg("rect", { fill: "url(#hatch-kept)", ...stripe }),
+  ];
   if (width > 18) parts.push(sign("lock", left + 2, top + 2, "lanes__sign"));
   return parts;
 }
@@ -159,7 +184,7 @@ function ruler(view, x, height) {
   const stepMs = (STEPS_MIN.find((minutes) => span / (minutes * 60_000) <= most) ?? 720) * 60_000;
   const marks = [];
   // From the day's beginning, so that hours stand where clocks show them, on days of 23 and 25 hours too.
-  for (let day = startOfDay(localDay(view.startMs)); day < view.endMs; ) {
+  for (let day = startOfDay(localDay(view.startMs)); day < view.endMs;) {
     const next = startOfDay(localDay(day + 26 * 3_600_000));
     for (let at = day; at < next && at < view.endMs; at += stepMs) {
       if (at >= view.startMs) marks.push({ at, isDay: at === day });

@@ -29,8 +29,14 @@ const ICONS = { span: "circle-check", gap: "video-off", event: "flag" };
 
 function line(row, go) {
   const endMs = row.endMs ?? row.startMs;
-  const button = el("button", { type: "button", class: "button", title: say("replay.go") }, icon("arrow-right-to-line"));
-  button.append(el("span", { class: "hidden" }, `${say("replay.go")}: ${row.name}, ${periodWords(row.startMs, endMs)}`));
+  const button = el(
+    "button",
+    { type: "button", class: "button", title: say("replay.go") },
+    icon("arrow-right-to-line"),
+  );
+  button.append(
+    el("span", { class: "hidden" }, `${say("replay.go")}: ${row.name}, ${periodWords(row.startMs, endMs)}`),
+  );
   button.addEventListener("click", () => go(row.startMs));
   return el(
     "tr",

@@ -73,7 +73,11 @@ export class Period extends EventTarget {
   }
 
   get words() {
-    const facts = { start: fullMoment(this.inMs), end: fullMoment(this.outMs), length: lengthWords(this.inMs, this.outMs) };
+    const facts = {
+      start: fullMoment(this.inMs),
+      end: fullMoment(this.outMs),
+      length: lengthWords(this.inMs, this.outMs),
+    };
     return say("replay.sum", facts);
   }
 

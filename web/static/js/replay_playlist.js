@@ -40,7 +40,9 @@ export function parsePlaylist(text, baseUrl) {
 }
 
 function fileOf(line, baseUrl) {
-  const found = Object.fromEntries([...line.matchAll(ATTRIBUTE)].map(([, name, value]) => [name, value.replaceAll('"', "")]));
+  const found = Object.fromEntries(
+    [...line.matchAll(ATTRIBUTE)].map(([, name, value]) => [name, value.replaceAll('"', "")]),
+  );
   return { url: new URL(found.URI, baseUrl).href, headBytes: Number.parseInt(found.BYTERANGE, 10), startMs: null };
 }
 

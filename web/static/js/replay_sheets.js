@@ -32,7 +32,7 @@ export class Sheets {
     return true;
   }
 
-  /** The newest picture at or before `ms`, nor long before it; null when none is known. Its sheet may yet have to load. */
+  /** The newest picture at or before `ms`, not long before; null when none is known. Its sheet may not be here yet. */
   find(ms) {
     let best = null;
     for (const { tiles, stepS } of this.#periods) {

@@ -6,8 +6,8 @@
 // places a file by the first part of it that it happens to load: a second wrong, and differently after every seek.)
 
 import { MediaBuffer } from "./replay_buffer.js";
-import { TOLERANCE_MS, around, entryAt, lastIndex, numberRuns, parsePlaylist, runEnd } from "./replay_playlist.js";
-import { rfc3339 } from "./replay_time.js";
+import { getBytes, getEntries, troubleOf } from "./replay_fetch.js";
+import { TOLERANCE_MS, around, entryAt, lastIndex, numberRuns, runEnd } from "./replay_playlist.js";
 
 const AROUND_MS = 12 * 3_600_000;
 /** The first file of a playlist may have begun before it: then nothing says when, and it is not played. */
@@ -18,29 +18,10 @@ const KEPT_BEHIND_S = 30;
 const KEPT_AHEAD_S = 90;
 const EDGE_S = 0.08;
 const PUMP_EVERY_MS = 250;
-const TIMEOUT_MS = 20_000;
 /** A browser shows the last frames before a gap only when some more follow. */
 const TAIL_MS = 500;
 /** So long a seek may take when everything for it is there. */
 const STUCK_MS = 300;
-
-/** What the box answered instead of video. */
-class Refused extends Error {
-  constructor(response) {
-    super(`HTTP ${response.status}`);
-    this.status = response.status;
-    this.retryAfterS = Number(response.headers.get("Retry-After")) || null;
-  }
-}
-
-async function get(url, { signal, headers = {} } = {}) {
-  const cityId = document.body.dataset.cityId;
-  const all = cityId ? { ...headers, "X-City-ID": cityId } : headers;
-  const signals = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])]);
-  const response = await fetch(url, { headers: all, signal: signals, credentials: "same-origin" });
-  if (!response.ok) throw new Refused(response);
-  return response;
-}
 
 export class Source {
   /** The status of a refusal, or "codec", "empty", "contact", "media"; "" while all is well. */
@@ -103,15 +84,8 @@ export class Source {
     return this.isOpen;
   }
 
-  async #ask(startMs, endMs) {
-    const url = `/replay/stream_${this.#cameraId}/index.m3u8?start=${rfc3339(startMs)}&end=${rfc3339(endMs)}`;
-    try {
-      const response = await get(url, { signal: this.#life.signal });
-      return parsePlaylist(await response.text(), new URL(url, location.href));
-    } catch (error) {
-      if (error.status === 404) return [];
-      throw error;
-    }
+  #ask(startMs, endMs) {
+    return getEntries(this.#cameraId, startMs, endMs, this.#life.signal);
   }
 
   /** What has been recorded since, behind what is known. */
@@ -170,6 +144,7 @@ export class Source {
 
   /** Whether a seek to `wallMs` needs no other playlist: a gap inside the window is known to be one. */
   covers(wallMs) {
+    if (this.#life.signal.aborted) return false;
     return this.#window !== null && this.isOpen && wallMs >= this.#window.startMs && wallMs < this.#window.endMs;
   }
 
@@ -211,6 +186,11 @@ export class Source {
   /** Faster playing wants more in hand. */
   setRate(rate) {
     this.#aheadS = AHEAD_S * Math.max(1, Math.abs(rate));
+  }
+
+  /** At once: before anything is in it, a video does not say that its time was set. */
+  load() {
+    this.#pump();
   }
 
   /** Loads what is missing at the moment shown, then what follows it; never more than one thing at once. */
@@ -272,7 +252,10 @@ export class Source {
     const signal = AbortSignal.any([life.signal, loading.stop.signal]);
     try {
       const entry = this.#entries[index];
-      const [head, bytes] = await Promise.all([this.#head(entry.file), this.#bytes(entry, signal)]);
+      const [head, bytes] = await Promise.all([
+        this.#head(entry.file),
+        getBytes(entry.file.url, entry.first, entry.size, signal),
+      ]);
       if (this.#loading !== loading || life.signal.aborted) return;
       loading.isGoingIn = true;
       await this.#append(index, head, bytes);
@@ -288,17 +271,11 @@ export class Source {
   /** The beginning of a file, once. */
   #head(file) {
     if (!this.#heads.has(file)) {
-      const range = { Range: `bytes=0-${file.headBytes - 1}` };
-      const head = get(file.url, { signal: this.#life.signal, headers: range }).then((response) => response.arrayBuffer());
+      const head = getBytes(file.url, 0, file.headBytes, this.#life.signal);
       head.catch(() => this.#heads.delete(file));
       this.#heads.set(file, head);
     }
     return this.#heads.get(file);
-  }
-
-  async #bytes({ file, first, size }, signal) {
-    const response = await get(file.url, { signal, headers: { Range: `bytes=${first}-${first + size - 1}` } });
-    return response.arrayBuffer();
   }
 
   async #append(index, head, bytes) {
@@ -346,10 +323,4 @@ export class Source {
     this.retryAfterS = error.retryAfterS ?? null;
     this.#onTrouble();
   }
-}
-
-function troubleOf(error) {
-  if (error instanceof Refused) return error.status;
-  if (error.name === "NotSupportedError") return "codec";
-  return error instanceof TypeError || error.name === "TimeoutError" ? "contact" : "media";
 }

@@ -25,7 +25,11 @@ function takeStill(transport) {
   const canvas = tile?.still();
   if (!canvas) return write($("#file-words"), say("replay.still.none"));
   const when = localMoment(tile.wallMs).replace("T", " ").replaceAll(":", "-");
-  canvas.toBlob((blob) => save(blob, `${say("replay.still", { name: tile.displayName, when })}.jpg`), "image/jpeg", JPEG_QUALITY);
+  canvas.toBlob(
+    (blob) => save(blob, `${say("replay.still", { name: tile.displayName, when })}.jpg`),
+    "image/jpeg",
+    JPEG_QUALITY,
+  );
 }
 
 function save(blob, name) {

@@ -1,15 +1,17 @@
-// <vmsd-replay>: the recording of one camera at a moment: its video, a preview while somebody drags, or why there is none.
+// <vmsd-replay>: one camera at a moment: its video, a preview while somebody drags, or why there is none.
 
 import { fullMoment } from "./clock.js";
 import { el, icon, show, write } from "./dom.js";
-import { Sheets } from "./replay_sheets.js";
+import { Frames } from "./replay_frames.js";
+import { Preview } from "./replay_preview.js";
 import { Source } from "./replay_source.js";
 import { troubleWords } from "./replay_where.js";
 import { say } from "./words.js";
 
 const AGAIN_AFTER_MS = [1000, 2000, 4000, 8000, 15_000];
-const USUAL_FRAME_S = 1 / 25;
-const MOST_TRIES = 8;
+const LONGEST_FRAME_S = 2;
+/** Where the same frame is shown as before, none is announced. */
+const LATE_FRAME_MS = 250;
 const FINAL = ["codec", 403];
 const RESUME_MS = 100;
 /** Of a camera with a frame a second a browser keeps the last four to itself. */
@@ -18,7 +20,8 @@ const ICONS = { waiting: "loader", gap: "video-off", end: "video-off", trouble: 
 
 /**
  * `data-show` says what is seen: `video`, `waiting`, `gap` (nothing was recorded at this moment), `end` (nothing comes
- * after it) or `trouble`. Events: `state` when that changes, `frame` when a seek shows its picture, `go` with a wall time.
+ * after it) or `trouble`. Events: `state` when that changes, `frame` when what was asked for is seen, `go` with a wall
+ * time.
  */
 class ReplayTile extends HTMLElement {
   /** What is known from elsewhere of the video next to a wall time: `{ before, after }`. Given by the page. */
@@ -26,18 +29,17 @@ class ReplayTile extends HTMLElement {
   /** How long the last seek took to its picture. */
   seekMs = null;
   #video;
-  #canvas;
   #source;
-  #sheets;
+  #preview;
   #askedMs = null;
   #askedAt = 0;
   #seeking = false;
   #opening = false;
   #rate = 1;
   #playing = false;
-  #previewMs = null;
-  #frameS = USUAL_FRAME_S;
-  #frameAt = null;
+  #frames;
+  #framesBefore = 0;
+  #late = 0;
   #failures = 0;
   #again = 0;
   #gap = null;
@@ -46,13 +48,13 @@ class ReplayTile extends HTMLElement {
     if (this.#video) return;
     this.append(document.getElementById("replay-player").content.cloneNode(true));
     this.#video = this.querySelector("video");
-    this.#canvas = this.querySelector("canvas");
     this.#video.muted = true;
     this.#video.disableRemotePlayback = true;
     this.#source = new Source(this.#video, this.cameraId, () => this.#explainTrouble());
-    this.#sheets = new Sheets(this.cameraId);
+    const plate = this.querySelector("[data-slot=preview]");
+    this.#preview = new Preview(this.querySelector("canvas"), plate, this.cameraId);
     this.#video.addEventListener("seeked", () => this.#afterSeek());
-    this.#followFrames();
+    this.#frames = new Frames(this.#video, () => this.#late && this.#arrive());
   }
 
   disconnectedCallback() {
@@ -141,14 +143,7 @@ class ReplayTile extends HTMLElement {
 
   /** One frame on (1) or back (-1); resolves when it is seen. */
   async step(by) {
-    if (!this.isReady) return;
-    const from = this.#frameAt ?? this.#video.currentTime;
-    let to = by > 0 ? from + this.#frameS * 1.05 : from - this.#frameS / 2;
-    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-      const frame = await this.#frameOf(Math.max(0, to));
-      if (frame === null || Math.abs(frame - from) > 0.001) return;
-      to += by * this.#frameS * 0.5;
-    }
+    if (this.isReady) await this.#frames.step(by);
   }
 
   /** Waits in a gap until the others come to its end. */
@@ -163,21 +158,19 @@ class ReplayTile extends HTMLElement {
     this.#setShow(this.gap.after === null ? "end" : "gap");
   }
 
-  async preview(wallMs, gap) {
-    this.#previewMs = wallMs;
+  /** A small picture of the moment, or that it lies in a gap; the video is left alone. */
+  preview(wallMs, gap) {
     if (gap) {
-      this.#endPreview(wallMs);
+      this.#preview.end(wallMs);
       return this.#setShow("gap");
     }
-    const tile = this.#sheets.find(wallMs);
-    if (!tile) return;
-    const picture = await this.#sheets.picture(tile).catch(() => null);
-    if (picture && this.#previewMs === wallMs) this.#paint(picture, tile);
+    show(this.querySelector(".veil"), false);
+    this.#preview.show(wallMs);
   }
 
   /** True when it is known more now of which small pictures there are. */
   needPreviews(startMs, endMs) {
-    return this.#sheets.need(startMs, endMs).catch(() => false);
+    return this.#preview.need(startMs, endMs);
   }
 
   /** What stands over the picture where there is none; `actions` are `[words, wallMs or address]`. */
@@ -242,24 +235,34 @@ class ReplayTile extends HTMLElement {
     const there = Math.abs(this.#video.currentTime - media) < 0.001 && this.#video.readyState >= 2;
     if (there && !this.#seeking) return this.#arrive();
     this.#seeking = true;
+    this.#framesBefore = this.#frames.count;
     this.#video.currentTime = media;
+    this.#source.load();
   }
 
+  /** A seek is over when its picture is on the screen, a moment after the browser says so. */
   #afterSeek() {
     if (!this.#seeking || this.#video.seeking) return;
-    this.#seeking = false;
-    this.#arrive();
+    clearTimeout(this.#late);
+    const behind = this.#video.currentTime - this.#frames.at;
+    if (this.#frames.count > this.#framesBefore && behind > -0.1 && behind < LONGEST_FRAME_S) return this.#arrive();
+    this.#late = setTimeout(() => this.#arrive(), LATE_FRAME_MS);
   }
 
   #arrive() {
+    clearTimeout(this.#late);
+    this.#late = 0;
+    this.#seeking = false;
     this.seekMs = performance.now() - this.#askedAt;
-    this.#endPreview();
+    this.#preview.end();
     this.dispatchEvent(new CustomEvent("frame", { bubbles: true }));
   }
 
   #enterGap(gap) {
+    clearTimeout(this.#late);
+    this.#late = 0;
     this.#seeking = false;
-    this.#endPreview();
+    this.#preview.end();
     this.#stay(gap);
     this.dispatchEvent(new CustomEvent("frame", { bubbles: true }));
   }
@@ -277,7 +280,7 @@ class ReplayTile extends HTMLElement {
     const { trouble, retryAfterS } = this.#source;
     this.#opening = false;
     if (trouble === "empty") return;
-    this.#endPreview();
+    this.#preview.end();
     this.#setShow("trouble");
     this.#video.pause();
     const usualMs = AGAIN_AFTER_MS[Math.min(this.#failures, AGAIN_AFTER_MS.length - 1)];
@@ -288,45 +291,10 @@ class ReplayTile extends HTMLElement {
     this.#again = setTimeout(() => this.#open(), waitMs);
   }
 
-  #paint(picture, { x, y, width, height }) {
-    this.#canvas.width = width;
-    this.#canvas.height = height;
-    this.#canvas.getContext("2d").drawImage(picture, x, y, width, height, 0, 0, width, height);
-    show(this.#canvas, true);
-    show(this.querySelector(".veil"), false);
-    show(this.querySelector("[data-slot=preview]"), true);
-  }
-
-  #endPreview(wallMs = null) {
-    this.#previewMs = wallMs;
-    show(this.#canvas, false);
-    show(this.querySelector("[data-slot=preview]"), false);
-  }
-
-  /** Learns from frame to frame how long one is shown, and which one it is. */
-  #followFrames() {
-    this.#video.requestVideoFrameCallback?.((_, { mediaTime }) => {
-      const length = mediaTime - (this.#frameAt ?? mediaTime);
-      if (!this.#video.paused && length > 0.004 && length < 1.5 && this.#video.playbackRate <= 1.2) this.#frameS = length;
-      this.#frameAt = mediaTime;
-      this.#followFrames();
-    });
-  }
-
-  /** Seeks, and resolves with the media time of the frame that is then shown. */
-  #frameOf(media) {
-    return new Promise((resolve) => {
-      const late = setTimeout(() => resolve(null), 1500);
-      const seen = () => requestAnimationFrame(() => requestAnimationFrame(() => resolve(this.#frameAt)));
-      this.#video.addEventListener("seeked", () => (clearTimeout(late), seen()), { once: true });
-      this.#video.currentTime = media;
-    });
-  }
-
   /** The clock under the picture. */
   writeClock() {
     const plate = this.querySelector("[data-slot=clock]");
-    const at = this.#previewMs ?? (this.state === "video" ? this.wallMs : null);
+    const at = this.#preview.wallMs ?? (this.state === "video" ? this.wallMs : null);
     write(plate, at === null ? "" : fullMoment(at));
     show(plate, at !== null);
   }
