@@ -37,7 +37,7 @@ class CheckAnswer(TypedDict):
 
 class IntegrityAnswer(TypedDict):
     running: bool
-    current: Annotated[CheckAnswer | None, Field(description="The check that runs, as far as it has come.")]
+    now: Annotated[CheckAnswer | None, Field(description="The check that runs, as far as it has come.")]
     last: Annotated[CheckAnswer | None, Field(description="The last one that has ended.")]
 
 
@@ -61,7 +61,7 @@ def shown(integrity: Integrity) -> IntegrityAnswer:
     running, last = integrity.running, integrity.last
     return {
         "running": running is not None,
-        "current": None if running is None else _check(running, integrity.counts),
+        "now": None if running is None else _check(running, integrity.counts),
         "last": None if last is None else _check(last, counts_of(last)),
     }
 

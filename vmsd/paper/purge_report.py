@@ -11,6 +11,7 @@ from reportlab.platypus import Flowable  # type: ignore[import-untyped]
 from vmsd.paper.document import body, code, facts, heading, print_pdf, sheet_of, space, table, title, together
 from vmsd.paper.words import (
     KEEPINGS,
+    NOTHING,
     RULES,
     clean,
     grouped,
@@ -40,7 +41,7 @@ def render(report: Mapping[str, Any]) -> bytes:
         _rules(items(report.get("by_rule"))),
         heading("Por câmera"),
         _cameras(items(report.get("by_camera")), zone),
-        heading("O que não foi apagado: exceções em vigor"),
+        heading("O que já passou do prazo e não foi apagado: exceções"),
         _kept(items(report.get("kept"))),
         *_audit(mapping(report.get("audit_head")), zone),
     ]
@@ -69,9 +70,19 @@ def _facts(report: Mapping[str, Any], zone: tzinfo) -> list[tuple[str, object]]:
         ("Espaço liberado", f"{size(report.get('bytes'))} ({grouped(report.get('bytes'))} bytes)"),
         ("Imagem mais antiga", local(report.get("oldest"), zone)),
         ("Imagem mais recente", local(report.get("newest"), zone)),
+        ("Provado pela auditoria", _proof(mapping(report.get("ledger")))),
         ("Feito em", f"{local(report.get('created_at'), zone)} / {utc(report.get('created_at'))}"),
         ("Feito por", by),
     ]
+
+
+def _proof(ledger: Mapping[str, Any]) -> str:
+    lines, proved = ledger.get("lines"), ledger.get("proved")
+    if not isinstance(lines, int):
+        return NOTHING
+    if not isinstance(proved, int):
+        return f"não conferido: {grouped(lines)} linhas são demais para um relatório"
+    return f"{grouped(proved)} de {grouped(lines)} linhas do registro de arquivos apagados"
 
 
 def _rules(rules: Sequence[Mapping[str, Any]]) -> Flowable:

@@ -59,12 +59,16 @@ OVERDUE = SystemSql(
     )"""
 )
 HEADS = SystemSql(
-    f"""SELECT stretch.key AS number, (
+    f"""WITH stretch AS MATERIALIZED (
+        SELECT key AS number, value ->> 0 AS city_id, value ->> 1 AS camera_id, value ->> 2 AS from_us,
+            value ->> 3 AS to_us, value ->> 4 AS aged_us FROM json_each(:stretches)
+    )
+    SELECT number, (
         SELECT start_us FROM segment
-        WHERE segment.city_id = stretch.value ->> 0 AND segment.camera_id = stretch.value ->> 1
-            AND {_within("stretch.value ->> 2", "stretch.value ->> 3", "stretch.value ->> 4")}
+        WHERE segment.city_id = stretch.city_id AND segment.camera_id = stretch.camera_id
+            AND {_within("stretch.from_us", "stretch.to_us", "stretch.aged_us")}
         ORDER BY start_us LIMIT 1
-    ) AS start_us FROM json_each(:stretches) AS stretch"""
+    ) AS start_us FROM stretch"""
 )
 FREE = SystemSql(
     f"""SELECT {COLUMNS} FROM segment WHERE city_id = :city_id AND camera_id = :camera_id

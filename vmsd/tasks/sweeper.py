@@ -132,7 +132,7 @@ class Sweeper:
         """The next batch: nothing when no more may go now, or when there is none, and then there is time to rest."""
         stretches = await self._overdue(now_ms)
         batch = min(self._rules.purge_batch, self._left, await self._allowance()) if stretches else 0
-        due = await self._oldest_first(stretches, batch) if batch > 0 else []
+        due = await self._some_of(stretches, batch) if batch > 0 else []
         self._rested_s = self._clock.monotonic() if not stretches or (batch > 0 and not due) else None
         return due
 
@@ -192,14 +192,25 @@ class Sweeper:
             return round(target - usage.free_bytes)
         return 0 if usage.inodes_used_ratio > self._rules.sweep_used else None
 
+    async def _some_of(self, stretches: Sequence[Stretch], count: int) -> list[Segment]:
+        """All are due: those of one folder together, for a folder is made durable once in a batch."""
+        due: list[Segment] = []
+        for start_us, stretch in await self._heads(stretches):
+            if len(due) >= count:
+                break
+            due += await self._system.free(replace(stretch, from_us=start_us), count - len(due))
+        return due
+
+    async def _heads(self, stretches: Sequence[Stretch]) -> Sequence[tuple[int, Stretch]]:
+        return sorted(await self._system.heads(stretches), key=itemgetter(0)) if stretches else []
+
     async def _oldest_first(self, stretches: Sequence[Stretch], count: int) -> list[Segment]:
         """The oldest segments of all stretches together that may be deleted.
 
         Stretches come in the order of their oldest one, and are asked only while they can still matter.
         """
-        heads = sorted(await self._system.heads(stretches), key=itemgetter(0)) if stretches else []
         oldest: list[Segment] = []
-        for start_us, stretch in heads:
+        for start_us, stretch in await self._heads(stretches):
             if len(oldest) >= count and start_us >= oldest[count - 1].start_us:
                 break
             free = await self._system.free(replace(stretch, from_us=start_us), count)

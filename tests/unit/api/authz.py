@@ -34,7 +34,7 @@ TABLE = Path(__file__).with_name("authz.csv")
 HOUR_MS = 3_600_000
 NO_ID = str(UUID(int=0))
 START_US = 1_795_200_000_000_000
-PERIOD = "start=2026-01-01T00:00:00Z&end=2027-01-01T00:00:00Z"
+PERIOD = "start=2026-11-20T00:00:00Z&end=2026-11-22T00:00:00Z"
 SQUARE, SCHOOL = 1, 2
 """The groups of the city by their numbers; the other city has groups of the same numbers."""
 
@@ -81,16 +81,30 @@ class Case:
 
 def targets_of(route: Route) -> Sequence[str]:
     path = route.path
-    by_camera = "{camera_id" in path or "/camera/{id}" in path or "{recording_id}" in path
+    by_camera = "/camera/{id}" in path or any(f"{{{name}" in path for name in OF_A_CAMERA)
     if by_camera or (route.method, path) in QUERIES:
         return ("square", "school", "alone", "other")
     return ("here", "other") if "{" in path and "/auth/" not in path and "/static/" not in path else ("-",)
 
 
+OF_A_CAMERA = ("camera_id", "recording_id", "preservation_id", "incident_id", "hold_id", "export_id")
+"""What is about one camera of a city, so that the rights on that camera count."""
+ABOUT_CAMERA = f"camera_id={{camera_id}}&{PERIOD}"
 QUERIES = {
     ("POST", "/api/v1/streams"): "camera_id={camera_id}",
-    ("GET", "/api/v1/recordings"): f"camera_id={{camera_id}}&{PERIOD}",
+    ("GET", "/api/v1/recordings"): ABOUT_CAMERA,
+    ("GET", "/api/v1/recordings/expiring"): "camera_id={camera_id}",
+    ("GET", "/api/v1/preservations/cost"): ABOUT_CAMERA,
+    ("GET", "/api/v1/continuity"): ABOUT_CAMERA,
 }
+MORE = {
+    "/states": PERIOD,
+    "/timeline": PERIOD,
+    "/calendar": "month=2026-11",
+    "/thumbnails": f"{PERIOD}&step=60",
+    "/index.m3u8": PERIOD,
+}
+"""What the addresses of a camera that end so want to be asked with."""
 
 
 def cases() -> Iterator[Case]:
@@ -106,6 +120,8 @@ class Things:
     cameras: dict[str, str] = field(default_factory=dict)
     recordings: dict[str, str] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, dict[str, str]] = field(default_factory=dict)
+    report: str = ""
     group: str = ""
     user: str = ""
     token: str = ""
@@ -189,6 +205,8 @@ class Scene:
             "group_id": things.group,
             "user_id": things.user,
             "token_id": things.token,
+            "report_id": things.report,
+            **things.kept[place],
             "file": "index.m3u8",
             "version": "x",
             "name": "js/api.js",
@@ -196,8 +214,8 @@ class Scene:
         _, path, _ = case.key
         path = path.replace("{main}", "")
         query = QUERIES.get((case.route.method, case.route.path))
-        if case.route.path.endswith("/states") and "{camera_id}" in path:
-            query = PERIOD
+        if "{camera_id}" in path:
+            query = next((more for end, more in MORE.items() if path.endswith(end)), query)
         return (path + (f"?{query}" if query else "")).format_map(ids)
 
     async def ask(self, case: Case, caller: str) -> int:
@@ -206,6 +224,8 @@ class Scene:
         spends = route.path.startswith("/api/v1/auth/") and route.method != "GET"
         if "{token_id}" in route.path or "/streams/" in route.path:
             await self.refill(case.target)
+        if any(f"{{{name}" in route.path for name in KINDS) and route.method != "GET":
+            await self.keep_again(case.target)
         headers = dict(await self.headers(caller, anew=spends))
         if route.method in ("PATCH", "PUT", "DELETE"):
             headers["If-Match"] = '"never"'
@@ -218,6 +238,24 @@ class Scene:
         place = target if target in ("school", "alone") else "square"
         self.things[side].token, _ = await self._add_token(OWNERS[side])
         self.things[side].streams[place] = (await self._watch(side, place))["session_id"]
+
+    async def keep_again(self, target: str) -> None:
+        """The same for what may be released, closed or removed."""
+        side = "there" if target == "other" else "here"
+        place = target if target in ("school", "alone") else "square"
+        await self._keep(side, place)
+
+    async def _keep(self, side: str, place: str) -> None:
+        """A preserved period, an incident, a hold and an export of one camera, each made anew."""
+        city = self.here if side == "here" else self.there
+        number = 1 + list(self.things[side].cameras).index(place)
+        row = {"city": city.id, "camera": number, "now": self.served.clock.wall_ms(), "start": START_US // 1000}
+        ids = {name: str(uuid4()) for name in KINDS}
+        async with self.served.base.database.write() as transaction:
+            for name, statements in KINDS.items():
+                for statement in statements:
+                    await transaction.execute(statement, row | {"public_id": ids[name], "own_id": str(uuid4())})
+        self.things[side].kept[place] = ids
 
     async def _watch(self, side: str, place: str) -> dict[str, Any]:
         who = await self._token(GESTORES[side])
@@ -242,12 +280,46 @@ class Scene:
                 path = f"/api/v1/recordings?camera_id={camera_id}&{PERIOD}"
                 things.recordings[place] = (await self.served.ask("GET", path, who=who)).body["items"][0]["id"]
                 things.streams[place] = (await self._watch(side, place))["session_id"]
+                await self._keep(side, place)
+            asked = {"start": "2026-11-20T00:00:00Z", "end": "2026-11-20T12:00:00Z"}
+            things.report = (await self.served.ask("POST", "/api/v1/purges", asked, who=who)).body["id"]
             groups = Groups(Scope(self.served.base.database, city.id))
             things.group = (await groups.list())[0].public_id
             things.user = self.served.people[OWNERS[side]].public_id
             things.token, _ = await self._add_token(OWNERS[side])
 
 
+PRESERVED = """INSERT INTO kept_period
+    (city_id, id, public_id, camera_id, start_ms, end_ms, incident_id, hold_id, reason, created_ms)
+    SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM kept_period WHERE city_id = :city), :public_id, :camera,
+    :start, :start + 60000, NULL, NULL, 'x', :now"""
+INCIDENT = """INSERT INTO incident (city_id, id, public_id, name, note, created_ms, changed_ms)
+    SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM incident WHERE city_id = :city), :public_id, 'x', '', :now, :now"""
+OF_INCIDENT = """INSERT INTO kept_period
+    (city_id, id, public_id, camera_id, start_ms, end_ms, incident_id, hold_id, reason, created_ms)
+    SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM kept_period WHERE city_id = :city), :own_id, :camera,
+    :start, :start + 60000, (SELECT max(id) FROM incident WHERE city_id = :city), NULL, '', :now"""
+HOLD = """INSERT INTO hold
+    (city_id, id, public_id, number, authority, purpose, deadline_ms, created_ms, changed_ms)
+    SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM hold WHERE city_id = :city), :public_id, '1', 'x', 'x',
+    :now + 86400000, :now, :now"""
+OF_HOLD = """INSERT INTO kept_period
+    (city_id, id, public_id, camera_id, start_ms, end_ms, incident_id, hold_id, reason, created_ms)
+    SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM kept_period WHERE city_id = :city), :own_id, :camera,
+    :start, :start + 60000, NULL, (SELECT max(id) FROM hold WHERE city_id = :city), '', :now"""
+EXPORT = """INSERT INTO export (city_id, id, public_id, format, start_ms, end_ms, reason, request_number, state,
+    attempts, done_bytes, total_bytes, created_ms, changed_ms, ended_ms)
+    SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM export WHERE city_id = :city), :public_id, 'mp4', :start,
+    :start + 60000, 'x', '', 'cancelled', 1, 0, 1000, :now, :now, :now"""
+OF_EXPORT = """INSERT INTO export_camera (city_id, export_id, camera_id)
+    SELECT :city, (SELECT max(id) FROM export WHERE city_id = :city), :camera"""
+KINDS: dict[str, tuple[str, ...]] = {
+    "preservation_id": (PRESERVED,),
+    "incident_id": (INCIDENT, OF_INCIDENT),
+    "hold_id": (HOLD, OF_HOLD),
+    "export_id": (EXPORT, OF_EXPORT),
+}
+"""How each of the things that keep or take recordings of one camera comes to be."""
 GESTORES = {"here": "gestora", "there": "outra"}
 OWNERS = {"here": "alguém", "there": "alguém de lá"}
 SCOPES: dict[str, frozenset[Verb]] = {

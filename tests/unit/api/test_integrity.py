@@ -16,12 +16,12 @@ SYSTEM = "/api/v1/system"
 
 async def test_a_check_is_started_once_and_its_result_is_shown(town: Town):
     served, boss = town.served, town.root
-    assert (await served.ask("GET", URL, who=boss)).body == {"running": False, "current": None, "last": None}
+    assert (await served.ask("GET", URL, who=boss)).body == {"running": False, "now": None, "last": None}
     for _ in range(2):
         answer = await served.ask("POST", URL, who=boss)
         assert answer.status == 202
         assert answer.body["running"]
-    assert answer.body["current"]["by"] == "root"
+    assert answer.body["now"]["by"] == "root"
     rows = [row.action for row in await Audit(served.base.database).chunk(0, 10**9, 10**6)]
     assert rows.count("integrity.asked") == 1
 

@@ -61,6 +61,7 @@ def report() -> dict[str, Any]:
         "by_rule": [{"rule": "retention_plan", "recordings": 3, "bytes": 10**9}],
         "by_camera": [{"camera_id": "x", "name": f"Câmera {n} {BAD}", **by} for n in range(60)],
         "kept": [{"keeping": "hold", "name": BAD, "periods": 2, "bytes": 5}],
+        "ledger": {"lines": 3, "proved": 2},
         "audit_head": {"hash": "cd" * 32, "at": rfc3339(START_MS)},
     }
 
@@ -96,6 +97,7 @@ def test_a_purge_report_says_what_was_deleted_by_which_rule() -> None:
     for said in (
         "3 gravações foram apagadas (1,0 GB)",
         "prazo do plano da cidade",
+        "2 de 3 linhas",
         "requisição de autoridade",
         "Câmera 59",
     ):

@@ -236,6 +236,27 @@ def test_a_certificate_is_signed_word_by_word(tmp_path: Path) -> None:
         assert code in _codes(file)
 
 
+def test_a_certificate_of_another_format_or_box_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "certidao.json"
+    certificate = json.loads(make_certificate(2))["certificate"]
+    for change, code in (({"format": "vmsd-continuity/2"}, "certificate_unreadable"), ({}, "key_changed")):
+        said = certificate | change
+        text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        file.write_text(json.dumps({"certificate": said, "signature": signature_of(OTHER, text)}), "utf-8")
+        assert code in _codes(file)
+    file.write_bytes(b"anything else")
+    assert _codes(file) == {"not_a_package"}
+
+
+def test_a_file_too_large_to_be_read_at_once_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verificar, "JSON_BYTES", 1000)
+    file = tmp_path / "p.zip"
+    file.write_bytes(make_package(2).zipped())
+    assert ("manifest_unreadable", "manifest.json", "large") in {
+        one[:3] for one in verificar.verify(str(file)).findings
+    }
+
+
 def _codes(file: Path, fingerprint: str | None = None) -> set[str]:
     return {finding.code for finding in verificar.verify(str(file), fingerprint).findings}
 
@@ -264,7 +285,10 @@ def test_a_manifest_that_contradicts_itself_is_told_though_the_box_has_signed_it
     camera = next(camera for camera in made.manifest["cameras"] if camera["segments"])
     segment = camera["segments"].pop()
     assert told(made.signed()) == {("manifest_mismatch", segment["path"], "unclaimed")}
-    camera["segments"] += [segment, segment]
+    place = f"manifest.json#/cameras/{made.manifest['cameras'].index(camera)}/segments/{len(camera['segments'])}"
+    camera["segments"].append(segment | {"path": "original/none.mp4"})
+    assert ("manifest_mismatch", place, "not_listed") in told(made.signed())
+    camera["segments"][-1:] = [segment, segment]
     assert told(made.signed()) == {("manifest_mismatch", segment["path"], "unclaimed")}
     made = make_package(3)
     made.manifest["box"]["fingerprint"] = "0" * 64

@@ -89,18 +89,23 @@ export function readPeriod(form, ahead = false) {
   return { start: iso(form.elements.start), end: iso(form.elements.end) };
 }
 
-/** As `onSubmit`, of a form with a period: how long one may be is the box's to know. */
+/** As `onSubmit`, of a form with a period: how much one may ask for is the box's to know. */
 export function onPeriod(form, save, own) {
   const send = async (...given) => {
     try {
       await save(...given);
     } catch (error) {
-      const days = (error.errors ?? []).map(({ detail }) => /at most (\d+) days/.exec(detail)?.[1]).find(Boolean);
-      if (!days || !mark(form, "end", say("form.wrong.end.long", { n: days }))) throw error;
+      if (!(error.errors ?? []).some(({ detail }) => markLimit(form, detail))) throw error;
       focusFirstWrong(form);
     }
   };
   onSubmit(form, send, own);
+}
+
+function markLimit(form, detail) {
+  const [, n, what] = /at most (\d+) (days|cameras)/.exec(detail) ?? [];
+  if (what === "days") return mark(form, "end", say("form.wrong.end.long", { n }));
+  return what === "cameras" && mark(form, "camera_ids", say("form.wrong.camera_ids.many", { n }));
 }
 
 /** Where the replay shows it. */

@@ -16,7 +16,7 @@ const SOON_MS = 7 * 86_400_000;
 const EXPIRING = "/recordings/expiring?within_hours=24&limit=500";
 
 async function load() {
-  await Promise.all([...Object.keys(KINDS).map(loadKind), loadExpiring()]);
+  await Promise.all([...Object.keys(KINDS).map(loadKind), loadExpiring(), loadSum()]);
   show($("#filled"), true);
 }
 
@@ -27,9 +27,15 @@ async function loadKind(kind) {
   redraw($(`#${kind} tbody`), items.map((item) => rowOf(kind, item)));
   show($(`#${kind}`), items.length > 0);
   show($(`#no-${kind}`), items.length === 0);
-  const kept = items.filter((item) => !isOver(item));
-  const sum = bytes(kept.reduce((total, item) => total + item.bytes, 0));
-  write($(`#${kind}-sum`), kept.length ? say("kept.sum", { bytes: sum }) : "");
+}
+
+/** What is kept twice takes its place once: only the box can tell, and only to who may see live. */
+async function loadSum() {
+  const storage = await api("/storage").catch(() => null);
+  const { protected_bytes: taken, protected_days: days } = storage?.total ?? {};
+  if (!taken) return write($("#sum"), "");
+  const words = costWords({ bytes: taken, retention_days: days });
+  return write($("#sum"), say(words.days ? "kept.total.days" : "kept.total", words));
 }
 
 function rowOf(kind, item) {

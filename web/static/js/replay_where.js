@@ -76,7 +76,7 @@ export function troubleWords(trouble, waitMs) {
 export function whatIsAt(name, timeline, ms) {
   if (!timeline) return "";
   const [gap, span] = [timeline.gapAt(ms), timeline.spanAt(ms)];
-  const what = gap ? gapLine(gap) : span ? spanWords(span) : say("replay.outside");
+  const what = gap ? gapLine(gap) : span ? spanWords({ ...span, running: false }) : say("replay.outside");
   return say("replay.at", { name, when: fullMoment(ms), what });
 }
 
