@@ -6,6 +6,9 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+"""An offset leads out of the years that can be written: 0001-01-01T00:00:00+14:00 is none in UTC."""
+
 
 class Clock(Protocol):
     """What the rest of the program asks; tests pass a clock they move by hand."""
@@ -30,7 +33,8 @@ class SystemClock:
 
 
 def rfc3339(ms: int) -> str:
-    """UTC with `Z` and milliseconds, as every time on the wire is written."""
+    """UTC with `Z` and milliseconds, as every time on the wire is written; beyond the years 1 to 9999 their ends."""
+    ms = min(max(ms, FIRST_MS), LAST_MS)
     at = datetime.fromtimestamp(ms // 1000, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
 

@@ -119,5 +119,9 @@ class BadMedia(VmsdError):
     """Bytes that should be video are not."""
 
 
+class DecoderLost(BadMedia):
+    """The process that decodes ended or took too long: the bytes may be to blame, or the box."""
+
+
 class BadSetting(VmsdError):
     """The daemon refuses to start; the text names the field. Exit code 78."""

@@ -7,11 +7,10 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from aiohttp import hdrs, web
-from pydantic import Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 from typing_extensions import TypedDict
 
-from vmsd.api.bodies import Moment, Period, Query, json_answer, query_of
+from vmsd.api.bodies import Period, Query, json_answer, query_of
 from vmsd.api.compression import accepts_gzip, gzipped
 from vmsd.api.door import caller_of, city_of, verb_of
 from vmsd.api.etags import etag_of
@@ -19,6 +18,7 @@ from vmsd.api.files import Manner, serve_file, serve_source
 from vmsd.api.headers import vary_on
 from vmsd.api.ids import id_in_path
 from vmsd.api.operation import operation
+from vmsd.api.timeline import MonthAtMost
 from vmsd.api.viewings import note_viewing
 from vmsd.clock import rfc3339
 from vmsd.errors import NotFound
@@ -30,8 +30,6 @@ from vmsd.services.replay import MOST_TILES, ShownSheet
 from vmsd.video.sheets import EVERY_MS
 
 PLAYLIST = "application/vnd.apple.mpegurl"
-MOST_DAYS = 35
-"""Of thumbnails."""
 USUAL_TILES = 300
 RANGE = {"Range": "A part of the file, in bytes.", "If-Range": "The `ETag` the part must be of."}
 PARTS = {206: "That part.", 304: "The caller has it already.", 416: "The file has no such part."}
@@ -45,17 +43,9 @@ class Replay(Period):
     token: str | None = None
 
 
-class Thumbnails(Period):
+class Thumbnails(MonthAtMost):
     token: str | None = None
     step: int | None = Field(None, ge=1, le=86_400, description="Seconds between two pictures, at least.")
-
-    @field_validator("end")
-    @classmethod
-    def _not_too_long(cls, end: Moment, info: ValidationInfo) -> Moment:
-        start = info.data.get("start")
-        if start is not None and (end - start).days >= MOST_DAYS:
-            raise PydanticCustomError("period", f"must be at most {MOST_DAYS} days after start")
-        return end
 
     @property
     def step_ms(self) -> int:

@@ -59,8 +59,17 @@ def of_switches(camera: Camera, switches: Sequence[Switch], to_ms: int) -> list[
     known = [*switches]
     if not known or known[-1].at_ms < camera.recording_since_ms < to_ms:
         known.append(Switch(camera.recording_since_ms, camera.recording_enabled))
-    lines = [*known, Switch(to_ms, enabled=True)]
-    return [Gap(one.at_ms, after.at_ms, GapCause.SWITCHED_OFF) for one, after in pairwise(lines) if not one.enabled]
+    return _switched_off(known, to_ms, GapCause.SWITCHED_OFF)
+
+
+def of_rationing(switches: Sequence[Switch], to_ms: int) -> list[Gap]:
+    """The box stopped the camera, so that there is room for others."""
+    return _switched_off(switches, to_ms, GapCause.BREAKER, "rationed")
+
+
+def _switched_off(switches: Sequence[Switch], to_ms: int, cause: GapCause, detail: str | None = None) -> list[Gap]:
+    lines = [*switches, Switch(to_ms, enabled=True)]
+    return [Gap(one.at_ms, after.at_ms, cause, detail) for one, after in pairwise(lines) if not one.enabled]
 
 
 def of_outages(outages: Iterable[Outage], to_ms: int) -> list[list[Gap]]:

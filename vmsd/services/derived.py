@@ -19,10 +19,12 @@ from vmsd.model.segment import Segment, SegmentState, segment_file_name, segment
 from vmsd.services.disk_thread import DiskThread
 from vmsd.video.cuts import Cuts, read_cuts
 from vmsd.video.cuts_file import MOST_ENCODED_BYTES, decode
+from vmsd.video.sheets import HEAD_BYTES, Sheet, read_sheet
 
 FOLDER = ".derived"
 CACHE_BYTES = 32 << 20
 THREADS = 4
+BATCH = 16
 UNFINISHED = ".tmp"
 
 Place = tuple[Folder, int, int]
@@ -68,16 +70,23 @@ class Derived:
         self._threads = DiskThread("derived", THREADS)
 
     async def cuts(self, folder: Folder, segments: Sequence[Segment]) -> list[Cuts | None]:
-        """Of each recording; None where there is nothing to replay. What still runs is read as far as it goes."""
-        places = [(folder, one.start_us, one.bytes) for one in segments]
-        known = [self._cache.find(place) for place in places]
-        missing = [one for one, found in zip(segments, known, strict=True) if found is None]
-        made = await self._load(folder, missing) if missing else []
-        for one, found in zip(missing, made, strict=True):
-            if found is not None and one.state == SegmentState.CLOSED:
-                self._cache.keep((folder, one.start_us, one.bytes), found)
-        fresh = iter(made)
-        return [next(fresh) if found is None else found for found in known]
+        """Of each recording; None where there is nothing to replay. What still runs is read as far as it goes.
+
+        Whoever cannot wait for all of them loses a few: the rest is in memory when they ask again.
+        """
+        found = [self._cache.find((folder, one.start_us, one.bytes)) for one in segments]
+        missing = [number for number, one in enumerate(found) if one is None]
+        for first in range(0, len(missing), BATCH):
+            batch = missing[first : first + BATCH]
+            made = await self._load(folder, [segments[number] for number in batch])
+            for number, one in zip(batch, made, strict=True):
+                found[number] = one
+                self._keep(folder, segments[number], one)
+        return found
+
+    def _keep(self, folder: Folder, segment: Segment, found: Cuts | None) -> None:
+        if found is not None and segment.state == SegmentState.CLOSED:
+            self._cache.keep((folder, segment.start_us, segment.bytes), found)
 
     async def _load(self, folder: Folder, segments: Sequence[Segment]) -> list[Cuts | None]:
         """The disk is asked by all threads at once, so that it can choose its way; the rest is work for one."""
@@ -124,9 +133,9 @@ class Derived:
         """A handle for whoever reads on, who closes it; OSError."""
         return await self._threads.run(self.open_handle, folder, segment.start_us)
 
-    async def read_sheets(self, folder: Folder, starts_us: Sequence[int], most_bytes: int) -> list[bytes]:
-        """The first bytes of each sheet of pictures, none where there is no sheet."""
-        return await self._threads.map(lambda start: self._head(folder, start, most_bytes), starts_us)
+    async def sheets(self, folder: Folder, starts_us: Sequence[int]) -> list[Sheet | None]:
+        """What the sheet of each recording shows, None where there is none."""
+        return await self._threads.map(lambda start: self._sheet(folder, start), starts_us)
 
     async def open_sheet(self, folder: Folder, start_us: int) -> int:
         return await self._threads.run(os.open, self.path(folder, start_us, Kind.SHEET), FILE)
@@ -145,12 +154,18 @@ class Derived:
         return found
 
     def write(self, folder: Folder, start_us: int, kind: Kind, data: bytes) -> None:
-        """Whole or not at all, but not durably: it can be made again. Blocks on the disk; OSError."""
+        """Whole or not at all, a power cut included: a sheet that lost its bytes would say that there is no picture.
+
+        Blocks on the disk; OSError.
+        """
         path = self.path(folder, start_us, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{secrets.token_hex(4)}{UNFINISHED}")
         try:
-            unfinished.write_bytes(data)
+            with unfinished.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
             unfinished.replace(path)
         except OSError:
             with suppress(OSError):
@@ -182,10 +197,10 @@ class Derived:
         with self.tree.opened(folder, segment_file_name(start_us)) as handle:
             return os.dup(handle)
 
-    def _head(self, folder: Folder, start_us: int, most_bytes: int) -> bytes:
-        with suppress(OSError):
-            return self._read(folder, start_us, Kind.SHEET, most_bytes)
-        return b""
+    def _sheet(self, folder: Folder, start_us: int) -> Sheet | None:
+        with suppress(OSError, BadMedia):
+            return read_sheet(self._read(folder, start_us, Kind.SHEET, HEAD_BYTES))
+        return None
 
     def _read(self, folder: Folder, start_us: int, kind: Kind, most_bytes: int) -> bytes:
         handle = os.open(self.path(folder, start_us, kind), FILE)

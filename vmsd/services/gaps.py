@@ -17,7 +17,7 @@ SLACK_MS = 10_000
 camera a few seconds to be called again and to send a keyframe. So much without a proof of its own, right beside a
 proven cause, is that cause's."""
 NO_SLACK = frozenset({GapCause.PURGE, GapCause.UNKNOWN})
-"""A deletion begins and ends with the files: nothing beside it follows from it."""
+"""A deletion begins and ends with the files: nothing beside it follows from it, but the moment to the next file."""
 _UNTRUSTED = int(SegmentFlag.CLOCK_UNTRUSTED)
 
 
@@ -177,9 +177,11 @@ def _with_slack(pieces: Sequence[Gap]) -> list[Gap]:
     named: list[Gap] = []
     for index, piece in enumerate(pieces):
         gap = piece
-        if gap.cause is GapCause.UNKNOWN and gap.end_ms - gap.start_ms <= SLACK_MS:
+        long_ms = gap.end_ms - gap.start_ms
+        if gap.cause is GapCause.UNKNOWN and long_ms <= SLACK_MS:
             beside = [*named[-1:], *pieces[index + 1 : index + 2]]
-            giver = next((one for one in beside if one.cause not in NO_SLACK), gap)
+            givers = beside if long_ms <= GAP_TOLERANCE_MS else [one for one in beside if one.cause not in NO_SLACK]
+            giver = next(iter(givers), gap)
             gap = replace(giver, start_ms=gap.start_ms, end_ms=gap.end_ms)
         _add(named, gap)
     return named

@@ -15,7 +15,7 @@ from vmsd.model.person import Verb
 from vmsd.services.audit import AuditLog
 from vmsd.services.keeping import CityKeeping, Part, refuse_too_many, told_parts
 from vmsd.services.keeping_costs import Cost, still_kept
-from vmsd.store.holds import Holds
+from vmsd.store.holds import TOO_LATE, Holds
 from vmsd.store.kept_periods import NEWEST, KeptPeriods
 from vmsd.store.scope import CityTransaction, Scope
 
@@ -150,11 +150,13 @@ class CityHolds:
         return await self._again(hold)
 
     async def end(self, whole: WholeHold, reason: str = "") -> None:
-        """Its periods are kept no longer, unless by something else; `Conflict` when it has ended already."""
+        """Its periods are kept no longer, unless by something else; raises as `change` does."""
         hold, now_ms = whole.hold, self._clock.wall_ms()
+        if hold.ended_ms is not None:
+            raise Conflict("this hold has ended")
         async with self._scope.write() as transaction:
             if not await self._store.end(transaction, hold, "released", now_ms):
-                raise Conflict("this hold has ended")
+                raise Conflict(TOO_LATE)
             released = await self._periods.release_hold(transaction, hold.id, now_ms)
             facts: dict[str, Fact] = {"why": "released", "released": released, "bytes": whole.cost.bytes}
             await self._tell(transaction, Action.HOLD_ENDED, hold, facts, reason=reason)
@@ -180,7 +182,7 @@ async def end_overdue(scope: Scope, audit: AuditLog, now_ms: int) -> int:
     store, periods, ended = Holds(scope), KeptPeriods(scope), 0
     for hold in await store.ending(now_ms):
         async with scope.write() as transaction:
-            if await store.end(transaction, hold, "deadline", now_ms, overdue_ms=now_ms):
+            if await store.end(transaction, hold, "deadline", now_ms):
                 released = await periods.release_hold(transaction, hold.id, now_ms)
                 facts: dict[str, Fact] = {"why": "deadline", "released": released}
                 await audit.append(transaction, told(Action.HOLD_ENDED, hold, Who(), facts), now_ms)

@@ -105,7 +105,7 @@ class CityIncidents:
         return await self._again(incident)
 
     async def close(self, whole: WholeIncident, reason: str = "") -> None:
-        """Its periods are kept no longer, unless by something else; `Conflict` when it is closed already."""
+        """Its periods are kept no longer, unless by something else; raises as `change` does."""
         incident, now_ms = whole.incident, self._clock.wall_ms()
         if incident.closed_ms is not None:
             raise Conflict("this incident is closed")

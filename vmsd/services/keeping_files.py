@@ -33,10 +33,14 @@ class KeptFiles:
         self._clock = clock
 
     async def preserve(self, recording: Recording, camera: Camera, reason: str) -> None:
-        """Keep one file and no other; nothing changes when somebody has asked for all of it before."""
+        """Keep one file and no other; nothing changes when somebody has asked for all of it before.
+
+        `NotFound` for one whose deletion has begun meanwhile.
+        """
         segment = recording.segment
         part = Part(camera, *await self._own_stretch(segment))
         async with self._scope.write() as transaction:
+            await self._segments.get(segment.camera_id, segment.start_us, transaction)
             periods = await self._store.overlapping(*part.stretch, transaction)
             if any(one.keeping is Keeping.PRESERVED and covers(one, part, segment) for one in periods):
                 return

@@ -18,9 +18,11 @@ from vmsd.model.audit import Action, Entry, Subject
 from vmsd.services.audit import AuditLog
 from vmsd.services.live_states import CameraKey
 from vmsd.services.storage import Shortage
-from vmsd.store.database import Database
+from vmsd.store.database import Database, Transaction
 from vmsd.store.meta import Meta, put
 from vmsd.store.protected import Candidate
+from vmsd.store.scope import CityTransaction, Scope
+from vmsd.store.switches import Switches
 
 log = structlog.get_logger()
 
@@ -125,8 +127,16 @@ class Rationing:
                 subject = Subject("camera", one.public_id)
                 entry = Entry(Action.RECORDING_RATIONED, city_id=one.key[0], subject=subject, facts=facts)
                 await self._audit.append(transaction, entry, now_ms)
+            for key in sorted({*(self._told or {})} ^ after.keys()):
+                await self._note_switch(transaction, key, now_ms, enabled=key not in after)
             await put(transaction, RATIONED, json.dumps([[*key, rate] for key, rate in sorted(after.items())]))
         log.warning("recording.rationed", cameras=len(after), changed=len(changed))
+
+    async def _note_switch(self, transaction: Transaction, key: CameraKey, at_ms: int, *, enabled: bool) -> None:
+        """So that a timeline can tell why nothing was recorded."""
+        city_id, camera_id = key
+        switches = Switches(Scope(self._database, city_id))
+        await switches.add(CityTransaction(transaction, city_id), camera_id, at_ms, enabled=enabled, rationed=True)
 
 
 def hours_of(size: float, bytes_per_day: float) -> float:

@@ -19,7 +19,16 @@ from vmsd.model.keeping import Keeping, KeptPeriod
 from vmsd.model.outage import Outage, OutageKind
 from vmsd.model.state import State, StateChange
 from vmsd.model.timeline import CalendarDay, Gap, Timeline, TimelineEvent, TimelineSpan
-from vmsd.services.causes import Trouble, is_unreachable, of_outages, of_purges, of_switches, of_troubles, troubles
+from vmsd.services.causes import (
+    Trouble,
+    is_unreachable,
+    of_outages,
+    of_purges,
+    of_rationing,
+    of_switches,
+    of_troubles,
+    troubles,
+)
 from vmsd.services.gaps import Footage, Stretch, clip, explain, holes, mark_preserved, merge
 from vmsd.store.kept_periods import KeptPeriods
 from vmsd.store.outages import outages_seen
@@ -33,6 +42,8 @@ MOST_SEGMENTS = 100_000
 UNSETTLED_MS = 15_000
 """What was recorded is in the index one pass (4 s), one part and one fsync later; a file that begins is found one
 pass later still. Whether this much before now is missing nobody can tell yet."""
+CONNECTING_MS = 15_000
+"""So long a camera that was just added is `starting`: it is called, and sends its first keyframe. It misses nothing."""
 STATES_MS = 7 * 86_400_000
 """A camera's history has 20 lines an hour at most: so much of it fits into one answer of the store."""
 _CLOCK_STEPPED = "clock.stepped"
@@ -84,7 +95,7 @@ class CityTimeline:
             to_ms=recorded.to_ms,
             spans=await self._spans(camera, recorded, kept),
             gaps=await self._gaps(camera, recorded, changes, outages),
-            events=self._events(kept, changes, outages),
+            events=self._events(end_ms, kept, changes, outages),
             coverage=recorded.coverage,
         )
 
@@ -114,9 +125,10 @@ class CityTimeline:
         return round(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp() * 1000)
 
     async def _life(self, camera: Camera) -> Stretch:
-        """When it could have recorded, as far as it is known; never empty."""
+        """When it could have recorded, as far as it is known."""
         life, now_ms = await self._facts.life(camera.id), self._clock.wall_ms()
-        start_ms = camera.created_ms if life.first_ms is None else min(camera.created_ms, life.first_ms)
+        first_ms = now_ms if life.first_ms is None else life.first_ms
+        start_ms = first_ms if first_ms <= camera.created_ms + CONNECTING_MS else camera.created_ms
         return Stretch(start_ms, now_ms if life.removed_ms is None else min(now_ms, life.removed_ms))
 
     async def _kept_by_people(self, camera: Camera, start_ms: int, end_ms: int) -> Sequence[KeptPeriod]:
@@ -157,9 +169,11 @@ class CityTimeline:
         from_ms, to_ms = recorded.missing[0].start_ms, recorded.missing[-1].end_ms
         purged = [*await self._facts.purged(camera.id, from_ms, to_ms), *(await self._facts.unsettled(camera.id)).going]
         switches = await self._switches.between(camera.id, from_ms, to_ms)
+        rationed = await self._switches.between(camera.id, from_ms, to_ms, rationed=True)
         proofs = [
             of_purges(purged),
             of_switches(camera, switches, to_ms),
+            of_rationing(rationed, to_ms),
             *of_outages(outages, to_ms),
             await self._silence(camera, troubles(changes, to_ms), outages, to_ms),
         ]
@@ -188,10 +202,11 @@ class CityTimeline:
         return changes
 
     def _events(
-        self, kept: Sequence[KeptPeriod], changes: Sequence[StateChange], outages: Sequence[Outage]
+        self, end_ms: int, kept: Sequence[KeptPeriod], changes: Sequence[StateChange], outages: Sequence[Outage]
     ) -> Sequence[TimelineEvent]:
+        """What begins at the end or later is of the period that follows."""
         now_ms = self._clock.wall_ms()
-        events = [_state_event(one, now_ms) for one in troubles(changes, now_ms)]
+        events = [_state_event(one, now_ms) for one in troubles(changes, now_ms) if one.start_ms < end_ms]
         events += [_outage_event(one, now_ms) for one in outages]
         events += [
             TimelineEvent(f"kept.{one.keeping}", one.start_ms, one.end_ms, facts={"preservation_id": one.public_id})

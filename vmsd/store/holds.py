@@ -51,9 +51,8 @@ CONFIRM = CitySql(
 )
 END = CitySql(
     """UPDATE hold SET ended_ms = :now_ms, ended_why = :ended_why, changed_ms = max(changed_ms + 1, :now_ms)
-    WHERE city_id = :city_id AND id = :id AND ended_ms IS NULL AND deadline_ms <= :overdue_ms"""
+    WHERE city_id = :city_id AND id = :id AND ended_ms IS NULL AND changed_ms = :seen_ms"""
 )
-EVER = (1 << 63) - 1
 TOO_LATE = "somebody else has just changed or ended this hold; look at it again"
 
 
@@ -122,11 +121,9 @@ class Holds:
             raise Conflict(TOO_LATE)
         return await self.get(hold.public_id, transaction)
 
-    async def end(
-        self, transaction: CityTransaction, hold: Hold, why: EndedWhy, now_ms: int, *, overdue_ms: int = EVER
-    ) -> bool:
-        """False when it has ended, or its deadline is later than `overdue_ms`."""
-        params = {"id": hold.id, "ended_why": why, "overdue_ms": overdue_ms}
+    async def end(self, transaction: CityTransaction, hold: Hold, why: EndedWhy, now_ms: int) -> bool:
+        """False when it has ended, or somebody else has changed it since it was read."""
+        params = {"id": hold.id, "ended_why": why, "seen_ms": hold.changed_ms}
         return await transaction.execute(END, now_ms=now_ms, **params) > 0
 
 

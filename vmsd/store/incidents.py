@@ -41,7 +41,7 @@ CHANGE = CitySql(
 )
 CLOSE = CitySql(
     """UPDATE incident SET closed_ms = :now_ms, changed_ms = max(changed_ms + 1, :now_ms)
-    WHERE city_id = :city_id AND id = :id AND closed_ms IS NULL"""
+    WHERE city_id = :city_id AND id = :id AND closed_ms IS NULL AND changed_ms = :seen_ms"""
 )
 TOO_LATE = "somebody else has just changed or closed this incident; look at it again"
 
@@ -93,9 +93,9 @@ class Incidents:
         return await self.get(incident.public_id, transaction)
 
     async def close(self, transaction: CityTransaction, incident: Incident, now_ms: int) -> None:
-        """Raises `Conflict` when it is closed already."""
-        if await transaction.execute(CLOSE, id=incident.id, now_ms=now_ms) == 0:
-            raise Conflict("this incident is closed")
+        """Raises as `change` does."""
+        if await transaction.execute(CLOSE, id=incident.id, now_ms=now_ms, seen_ms=incident.changed_ms) == 0:
+            raise Conflict(TOO_LATE)
 
 
 def incident_of(row: Row) -> Incident:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from vmsd.model.audit import Fact, canonical_facts
 from vmsd.model.outage import Outage, OutageKind
@@ -14,6 +15,7 @@ from vmsd.store.statements import CitySql, SystemSql
 _COLUMNS = "id, kind, start_ms, end_ms, facts"
 _BETWEEN = f"""SELECT {_COLUMNS} FROM outage WHERE end_ms IS NULL AND start_ms < :end_ms
     UNION ALL SELECT {_COLUMNS} FROM outage WHERE end_ms >= :start_ms AND start_ms < :end_ms
+        AND (end_ms > :start_ms OR start_ms = end_ms)
     ORDER BY start_ms, id LIMIT :limit"""
 
 BETWEEN = SystemSql(_BETWEEN)
@@ -30,6 +32,8 @@ REOPEN = SystemSql("UPDATE outage SET end_ms = NULL, facts = :facts WHERE id = :
 END = SystemSql("UPDATE outage SET end_ms = max(start_ms, :at_ms) WHERE kind = :kind AND end_ms IS NULL")
 PLAN = SystemSql("UPDATE outage SET end_ms = max(start_ms, :end_ms), facts = :facts WHERE id = :id")
 MOST = 50_000
+CITIES_FACTS = frozenset({"reason", "step_ms", "integrity"})
+"""What of an outage is every city's; how many cameras it hit, and how badly, is also other cities' business."""
 
 
 class OutageRows:
@@ -73,7 +77,11 @@ class OutageRows:
 async def outages_seen(scope: Scope, start_ms: int, end_ms: int) -> Sequence[Outage]:
     """Those that have something of the period, by their start, for a city to read."""
     rows = await scope.fetch(SEEN_BY_CITY, start_ms=start_ms, end_ms=end_ms, limit=MOST)
-    return [outage_of(row) for row in rows]
+    return [_for_a_city(outage_of(row)) for row in rows]
+
+
+def _for_a_city(outage: Outage) -> Outage:
+    return replace(outage, facts={name: fact for name, fact in outage.facts.items() if name in CITIES_FACTS})
 
 
 def outage_of(row: Row) -> Outage:

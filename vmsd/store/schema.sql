@@ -288,9 +288,10 @@ CREATE TABLE purge_report (
 CREATE TABLE recording_switch (
     city_id INTEGER NOT NULL,
     camera_id INTEGER NOT NULL,
+    rationed INTEGER NOT NULL CHECK (rationed IN (0, 1)),
     at_ms INTEGER NOT NULL,
     enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
-    PRIMARY KEY (city_id, camera_id, at_ms),
+    PRIMARY KEY (city_id, camera_id, rationed, at_ms),
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
 

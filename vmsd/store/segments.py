@@ -10,7 +10,7 @@ from typing import NamedTuple
 from vmsd.errors import NotFound
 from vmsd.model.segment import Segment, SegmentFlag, SegmentState
 from vmsd.store.database import Row
-from vmsd.store.scope import Scope
+from vmsd.store.scope import CityTransaction, Scope
 from vmsd.store.statements import CitySql
 
 COLUMNS = "city_id, camera_id, start_us, duration_ms, bytes, valid_bytes, state, flags, sha256, purge_reason"
@@ -33,7 +33,6 @@ GET = CitySql(
     f"""SELECT {COLUMNS} FROM segment
     WHERE city_id = :city_id AND camera_id = :camera_id AND start_us = :start_us AND {_SHOWN}"""
 )
-SPANS = CitySql(f"SELECT start_us, duration_ms, flags FROM segment WHERE {_OVERLAPPING} ORDER BY start_us LIMIT :limit")
 SIZES = CitySql(
     f"""SELECT wanted.key AS place, sum(segment.bytes) AS bytes
     FROM json_each(:wanted) AS wanted CROSS JOIN segment
@@ -78,22 +77,6 @@ TOTALS = CitySql(
     WHERE camera.city_id = :city_id GROUP BY camera.id
     HAVING camera.removed_ms IS NULL OR sum(segments) > 0 ORDER BY camera.id"""
 )
-
-
-class Span(NamedTuple):
-    """A segment as a timeline sees it: there are many of them, so `flags` are bare bits."""
-
-    start_us: int
-    duration_ms: int
-    flags: int
-
-    @property
-    def start_ms(self) -> int:
-        return self.start_us // 1000
-
-    @property
-    def end_ms(self) -> int:
-        return self.start_ms + self.duration_ms
 
 
 @dataclass(frozen=True)
@@ -156,15 +139,11 @@ class Segments:
         )
         return [segment_of(row) for row in rows]
 
-    async def get(self, camera_id: int, start_us: int) -> Segment:
-        rows = await self._scope.fetch(GET, camera_id=camera_id, start_us=start_us)
+    async def get(self, camera_id: int, start_us: int, transaction: CityTransaction | None = None) -> Segment:
+        rows = await (transaction or self._scope).fetch(GET, camera_id=camera_id, start_us=start_us)
         if not rows:
             raise NotFound("there is no such recording")
         return segment_of(rows[0])
-
-    async def spans(self, camera_id: int, start_us: int, end_us: int, *, limit: int = 100_000) -> Sequence[Span]:
-        rows = await self._scope.fetch(SPANS, camera_id=camera_id, start_us=start_us, end_us=end_us, limit=limit)
-        return list(map(Span._make, rows))
 
     async def sizes(self, wanted: Sequence[Place]) -> Sequence[int]:
         """The bytes of the segments that have something of each place, whole."""

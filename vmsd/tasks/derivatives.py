@@ -14,7 +14,7 @@ from typing import BinaryIO, ClassVar
 
 import structlog
 
-from vmsd.errors import BadMedia
+from vmsd.errors import BadMedia, DecoderLost
 from vmsd.host.tree import Folder
 from vmsd.services.derived import Derived, Kind
 from vmsd.services.disk_thread import DiskThread
@@ -102,20 +102,26 @@ class Derivatives:
             self._skipped.discard((key, start_us))
 
     async def _draw(self, folder: Folder, start_us: int, found: Cuts) -> bytes:
-        """The sheet; empty when no picture of the recording can be decoded."""
+        """The sheet; empty when no picture of the recording can be decoded. `DecoderLost` when nobody knows that."""
         chosen = sheets.pick(found)
         if not chosen:
             return b""
+        lost: DecoderLost | None = None
         handle = await self._thread.run(self._derived.open_handle, folder, start_us)
         with os.fdopen(handle, "rb", buffering=0) as video:
             header = await self._thread.run(read_header, video)
             tiles: list[Tile] = []
             times_ms: list[int] = []
             for sample in chosen:
-                tile = await self._tile(await self._thread.run(_keyframe, video, header, sample), tiles)
+                try:
+                    tile = await self._tile(await self._thread.run(_keyframe, video, header, sample), tiles)
+                except DecoderLost as error:
+                    tile, lost = None, error
                 if tile is not None:
                     tiles.append(tile)
                     times_ms.append(sample.time_ms)
+        if lost is not None and not tiles:
+            raise lost
         return await self._joined(tiles, times_ms)
 
     async def _tile(self, keyframe: Keyframe | None, before: Sequence[Tile]) -> Tile | None:
@@ -123,6 +129,8 @@ class Derivatives:
             return None
         try:
             return await self._worker.tile(keyframe, before[0] if before else None)
+        except DecoderLost:
+            raise
         except BadMedia:
             return None
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vmsd.errors import BadMedia, SourceFailed, TooMany
+from vmsd.errors import BadMedia, DecoderLost, SourceFailed, TooMany
 from vmsd.video import frames
 from vmsd.video.facts import SourceFacts
 from vmsd.video.frames import Message
@@ -93,7 +93,7 @@ class Worker:
         try:
             return await self._ask(request, deadline_s)
         except TimeoutError:
-            raise BadMedia("the picture takes too long to decode") from None
+            raise DecoderLost("the picture takes too long to decode") from None
 
     async def probe(self, url: str, deadline_s: float = PROBE_DEADLINE_S) -> SourceFacts:
         """Open and watch a source; SourceFailed names the cause. Keeps the process busy all the while."""
@@ -108,7 +108,7 @@ class Worker:
         return SourceFacts(**answer.head)
 
     async def close(self) -> None:
-        """End the process for good; whoever waits for it, or asks later, gets BadMedia."""
+        """End the process for good; whoever waits for it, or asks later, gets DecoderLost."""
         self._closed = True
         self._discard()
         async with self._lock:
@@ -142,7 +142,7 @@ class Worker:
         except TimeoutError:
             raise
         except (EOFError, OSError):
-            raise BadMedia("the process that decodes ended") from None
+            raise DecoderLost("the process that decodes ended") from None
         finally:
             self._requests += 1
             if not whole or self._requests >= _MOST_REQUESTS:
@@ -151,7 +151,7 @@ class Worker:
 
     async def _pipes(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._closed:
-            raise BadMedia("nothing is decoded any more")
+            raise DecoderLost("nothing is decoded any more")
         if self._process is None or self._process.returncode is not None:
             self._discard()
             await self._collect()

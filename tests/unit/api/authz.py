@@ -294,7 +294,8 @@ PRESERVED = """INSERT INTO kept_period
     SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM kept_period WHERE city_id = :city), :public_id, :camera,
     :start, :start + 60000, NULL, NULL, 'x', :now"""
 INCIDENT = """INSERT INTO incident (city_id, id, public_id, name, note, created_ms, changed_ms)
-    SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM incident WHERE city_id = :city), :public_id, 'x', '', :now, :now"""
+    SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM incident WHERE city_id = :city), :public_id, 'x', '', :now,
+    :now"""
 OF_INCIDENT = """INSERT INTO kept_period
     (city_id, id, public_id, camera_id, start_ms, end_ms, incident_id, hold_id, reason, created_ms)
     SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM kept_period WHERE city_id = :city), :own_id, :camera,

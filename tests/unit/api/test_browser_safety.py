@@ -74,6 +74,7 @@ READ_NOTHING = {
     "/api/v1/system/clock/confirm",
     "/api/v1/system/volume/adopt",
     "/api/v1/auth/totp",
+    "/api/v1/system/integrity",
 }
 """Take no body; another site's page is kept out by where it comes from."""
 

@@ -68,7 +68,7 @@ CHANGES: list[tuple[str, dict[str, Any] | None, list[int], set[int]]] = [
     ("guarda", {"password": "outra senha boa"}, [401, 401], {401}),
     ("guarda", {"groups": []}, [403, 403], {403}),
     ("guarda", {"groups": ["Escola"]}, [404, 404], {404}),
-    ("guarda", {"groups": [{"group": "*", "verbs": ["replay"]}]}, [403, 403], {403}),
+    ("guarda", {"groups": [{"group": "*", "verbs": ["replay"]}]}, [200, 200], {403}),
     ("guarda", {"groups": [{"group": "Escola", "verbs": ["view"]}, "Praça"]}, [200, 200], {AWAY}),
     ("colega", {"role": "USER", "groups": []}, [401, 403], {401, 403}),
     ("colega", {"role": "USER"}, [401, 200], {401, AWAY}),

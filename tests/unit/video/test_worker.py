@@ -15,7 +15,7 @@ import pytest
 
 from tests.unit.video import mp4_fixture as mp4
 from vmsd.demo.camera_picture import read_strip
-from vmsd.errors import BadMedia, TooMany
+from vmsd.errors import BadMedia, DecoderLost, TooMany
 from vmsd.video import fmp4
 from vmsd.video.frames import MOST_BLOB_BYTES, Message
 from vmsd.video.worker import Worker
@@ -145,7 +145,7 @@ async def test_a_queue_that_is_full_refuses_at_once():
         asking = [asyncio.ensure_future(worker.jpeg(keyframe(), deadline_s=0.3)) for _ in range(3)]
         results = await asyncio.gather(*asking, return_exceptions=True)
         kinds = [type(result) for result in results]
-        assert (kinds.count(TooMany), kinds.count(BadMedia)) == (1, 2)
+        assert (kinds.count(TooMany), kinds.count(DecoderLost)) == (1, 2)
 
 
 async def test_closing_ends_the_process_and_who_waits_for_it():

@@ -111,17 +111,19 @@ SELECT city_id, camera_id, start_us, '', 0 FROM segment WHERE flags & 2;
 -- Those whose bytes are not what they were: none, where all is well.
 CREATE INDEX segment_altered ON segment (city_id, camera_id, start_us) WHERE flags & 32;
 
+-- Somebody's own switch, and the box's, which stops cameras when there is no room left for all of them.
 CREATE TABLE recording_switch (
     city_id INTEGER NOT NULL,
     camera_id INTEGER NOT NULL,
+    rationed INTEGER NOT NULL CHECK (rationed IN (0, 1)),
     at_ms INTEGER NOT NULL,
     enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
-    PRIMARY KEY (city_id, camera_id, at_ms),
+    PRIMARY KEY (city_id, camera_id, rationed, at_ms),
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO recording_switch (city_id, camera_id, at_ms, enabled)
-SELECT city_id, id, recording_since_ms, recording_enabled FROM camera;
+INSERT INTO recording_switch (city_id, camera_id, rationed, at_ms, enabled)
+SELECT city_id, id, 0, recording_since_ms, recording_enabled FROM camera;
 
 -- What stopped recording on the whole box, and when it was over.
 CREATE TABLE outage (

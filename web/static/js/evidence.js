@@ -54,7 +54,7 @@ export function drawTicks(form, verb, chosen = []) {
     return el("label", { class: "tick" }, box, el("span", {}, name));
   });
   const place = $("[data-slot=cameras]", form);
-  place.replaceChildren(...ticks);
+  place.replaceChildren(...(ticks.length ? ticks : [say("evidence.no_camera")]));
   const judge = () => $("input", place)?.setCustomValidity(ticked(form).length ? "" : "none");
   place.onchange = judge;
   judge();

@@ -66,9 +66,7 @@ function offerWhatMayBeDone(one) {
 function heldOf(camera) {
   const lengths = { delivered: duration(camera.delivered_seconds), requested: duration(camera.requested_seconds) };
   const line = say("export.camera", { name: cameraName(camera.camera_id), ...lengths });
-  const gaps = camera.gaps.map((gap) =>
-    say("export.gap", { period: periodOf(gap), cause: missingCause(gap) }),
-  );
+  const gaps = camera.gaps.map((gap) => say("export.gap", { period: periodOf(gap), cause: missingCause(gap) }));
   const lines = [...gaps, ...camera.notes.map(noteWords)].map((words) => el("li", {}, words));
   return el("div", {}, el("p", {}, line), lines.length ? el("ul", { class: "gaps" }, ...lines) : null);
 }
@@ -80,8 +78,9 @@ function fileOf({ name, bytes: size, sha256 }) {
 function deliveryOf(one) {
   const head = say("export.delivery", { receiver: one.receiver, when: fullMoment(Date.parse(one.at)) });
   const more = [one.document, one.note, one.by.name].filter(Boolean).join(" · ");
+  const under = el("span", { class: "under" }, more);
   const hash = el("code", {}, `SHA-256 ${one.sha256}`);
-  return el("li", { class: "item" }, el("div", { class: "item__body" }, head, el("span", { class: "under" }, more), hash));
+  return el("li", { class: "item" }, el("div", { class: "item__body" }, head, under, hash));
 }
 
 /** Does it to the export that is open, says so, and shows how things stand then. */

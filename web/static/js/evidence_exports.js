@@ -128,5 +128,6 @@ begin(async () => {
   await refresh();
   repeat(follow, FOLLOW_MS);
   repeat(refresh, REFRESH_MS);
+  $("#add").disabled = false;
   openAsked();
 });

@@ -27,7 +27,8 @@ export function openDetails(kind, item) {
 }
 
 function factsOf(kind, item) {
-  const facts = { ...KINDS[kind].facts(item), ...(isOver(item) ? { ended: overWords(item) } : { costs: costLine(item) }) };
+  const now = isOver(item) ? { ended: overWords(item) } : { costs: costLine(item) };
+  const facts = { ...KINDS[kind].facts(item), ...now };
   return Object.entries(facts)
     .filter(([, words]) => words)
     .map(([name, words]) => el("div", {}, el("dt", {}, say(`kept.fact.${name}`)), el("dd", {}, words)));
@@ -40,9 +41,10 @@ function costLine(item) {
 
 function periodLine(kind, item, period) {
   const words = periodOf(period);
-  const body = el("span", { class: "numbers" }, words);
+  const when = el("span", { class: "numbers" }, words);
   const names = el("span", { class: "under" }, period.cameras.map(cameraName).join(", "));
-  return el("li", { class: "item" }, el("div", { class: "item__body" }, body, names), ...linksOf(kind, item, period, words));
+  const body = el("div", { class: "item__body" }, when, names);
+  return el("li", { class: "item" }, body, ...linksOf(kind, item, period, words));
 }
 
 /** Nothing can be watched or exported of what is still to come. */

@@ -81,7 +81,7 @@ export function setBusy(form, busy) {
   form.setAttribute("aria-busy", String(busy));
 }
 
-/** Calls `save` with fields and button when a whole form is sent, and says what went wrong with it; never twice at once. */
+/** Calls `save` with fields and button when a form is sent whole; says what went wrong with it. Never twice at once. */
 export function onSubmit(form, save, own = {}) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
