@@ -16,60 +16,31 @@ from vmsd import __version__
 from vmsd.api.site import Site
 from vmsd.assets import mediamtx_dir, web_dir
 from vmsd.base import Base, Volume, breaker_of, scanner_of, segment_parts
+from vmsd.city_opener import CityOpener
+from vmsd.evidence import Evidence
 from vmsd.host.boot import read_boot_id
 from vmsd.host.certificate import Subject, subject_of
 from vmsd.host.mdns import Announcer
 from vmsd.host.reach import lasting_addresses
-from vmsd.host.signing import load_box_key
 from vmsd.host.tls import ServedCertificate
 from vmsd.https import certificate_files, told_addresses
 from vmsd.live.hls import HlsLimits, HlsProxy
 from vmsd.mediamtx.client import MediaMtxClient
 from vmsd.mediamtx.config import ConfigFile
-from vmsd.model.city import City
-from vmsd.model.person import Caller
 from vmsd.pages.render import Renderer
 from vmsd.services.answers import PulseAnswer
-from vmsd.services.box_seal import BoxSeal
 from vmsd.services.camera_paths import program
-from vmsd.services.clock_corrections import ClockCorrections
-from vmsd.services.continuity import Continuity
-from vmsd.services.derived import Derived
-from vmsd.services.download_audit import DownloadAudit
-from vmsd.services.expiry import CityExpiry
-from vmsd.services.export_maker import ExportMaker
-from vmsd.services.export_room import ExportRoom
-from vmsd.services.exports import CityExports, ExportParts
-from vmsd.services.groups import CityGroups
-from vmsd.services.holds import CityHolds
-from vmsd.services.incidents import CityIncidents
-from vmsd.services.integrity import Integrity
 from vmsd.services.interventions import Interventions
-from vmsd.services.keeping import CityKeeping
-from vmsd.services.keeping_files import KeptFiles
 from vmsd.services.lifetime import Lifetime
 from vmsd.services.live_states import LiveStates
-from vmsd.services.maintenance import Maintenance
 from vmsd.services.metrics import Metrics
-from vmsd.services.notices import CityNotices
-from vmsd.services.open_city import OpenCity
 from vmsd.services.overview import Overview, Sources
-from vmsd.services.package import Sealer
-from vmsd.services.power_recovery import PowerRecovery
 from vmsd.services.probe import Prober
-from vmsd.services.promise import Storage
-from vmsd.services.purges import CityPurges, PurgeParts
 from vmsd.services.rationing import Rationing
-from vmsd.services.recordings import CityRecordings, SegmentIds
-from vmsd.services.replay import CityReplay
 from vmsd.services.stills import Stills
 from vmsd.services.streams import Streams
-from vmsd.services.timeline import CityTimeline
 from vmsd.services.viewing_audit import ViewingAudit
-from vmsd.store.export_jobs import ExportJobs
 from vmsd.store.idempotency import KeptAnswers
-from vmsd.store.scope import Scope
-from vmsd.store.states import States
 from vmsd.tasks.accountant import Accountant
 from vmsd.tasks.audit_head import AuditHead
 from vmsd.tasks.backup import Backup
@@ -77,20 +48,13 @@ from vmsd.tasks.base import Runner, Task, shown_pulse
 from vmsd.tasks.box_changes import BoxChanges
 from vmsd.tasks.camera_health import CameraHealth
 from vmsd.tasks.certificate import CertificateTask
-from vmsd.tasks.clock_corrections import ClockCorrectionsTask
 from vmsd.tasks.clockwatch import ClockWatch
 from vmsd.tasks.database_watch import DatabaseWatch
-from vmsd.tasks.derivatives import Derivatives
-from vmsd.tasks.exporter import Exporter
 from vmsd.tasks.hasher import Hasher
-from vmsd.tasks.holds import HoldDeadlines
 from vmsd.tasks.indexer import Indexer
-from vmsd.tasks.integrity import IntegrityTask
 from vmsd.tasks.mdns import MdnsTask
 from vmsd.tasks.observer import Observer
 from vmsd.tasks.outages import OutageWatch
-from vmsd.tasks.power_recovery import PowerRecoveryTask
-from vmsd.tasks.purge_reports import PurgeReporter
 from vmsd.tasks.reconciler import Reconciler
 from vmsd.tasks.refusals import Refusals
 from vmsd.tasks.stills import StillsTask
@@ -109,7 +73,6 @@ class Daemon:
     def __init__(self, base: Base, volume: Volume, session: aiohttp.ClientSession, workers: Workers) -> None:
         settings, clock = base.settings, base.clock
         self._base, self._volume = base, volume
-        self._derived, self._workers = Derived(volume.tree), workers
         self.states = LiveStates(clock.wall_ms())
         live = settings.live
         self.streams = Streams(clock, viewing_s=live.viewing_s, limit=live.streams, limit_each=live.streams_per_person)
@@ -129,26 +92,10 @@ class Daemon:
             last_row_ms=base.last_row_ms,
             last_known_ms=base.last_known_ms,
         )
-        self.integrity = Integrity(
-            base.database,
-            base.audit,
-            clock,
-            at=settings.integrity.at,
-            zone=ZoneInfo(settings.site.time_zone),
-        )
-        self.power = PowerRecovery(
-            database=base.database,
-            audit=base.audit,
-            keeper=volume.keeper,
-            index=volume.index,
-            clock=clock,
-            database_restored=base.recovered,
-        )
-        self.export_room = ExportRoom(volume.watch, settings.disk, volume.index.total_bytes_per_s)
-        self.exporter = self._exporter()
+        self.evidence = Evidence(base, volume, self.states, workers.sprites)
         self.runners = [Runner(task, clock) for task in self._tasks()]
         base.desired.on_change = self._runner("reconciler").nudge
-        self.integrity.on_start = self._runner("integrity").nudge
+        self.evidence.integrity.on_start = self._runner("integrity").nudge
         sources = self._sources()
         self.site = Site(
             settings=settings,
@@ -163,12 +110,12 @@ class Daemon:
             prober=workers.prober,
             overview=Overview(sources),
             metrics=Metrics(sources, lambda: [runner.pulse for runner in self.runners]),
-            maintenance=Maintenance(base.database, base.audit, clock),
-            continuity=self._continuity(),
+            maintenance=self.evidence.maintenance,
+            continuity=self.evidence.continuity,
             interventions=Interventions(volume.keeper, volume.watch, base.database, base.audit, clock),
             audit=base.audit,
             viewings=ViewingAudit(base.audit, clock),
-            downloads=DownloadAudit(base.audit, clock),
+            downloads=self.evidence.downloads,
             hls=self.hls,
             renderer=Renderer(
                 web_dir(),
@@ -176,9 +123,9 @@ class Daemon:
                 site_name=settings.site.name,
                 version=__version__,
             ),
-            integrity=self.integrity,
+            integrity=self.evidence.integrity,
             kept_answers=KeptAnswers(base.database, base.keys.vault),
-            open_city=self._open_city,
+            open_city=CityOpener(base, volume, self.evidence, self._runner("exporter").nudge),
         )
 
     def _tasks(self) -> Sequence[Task]:
@@ -187,7 +134,7 @@ class Daemon:
         return (
             *self._steering_tasks(),
             *self._recording_tasks(),
-            *self._proving_tasks(),
+            *self.evidence.tasks(),
             *self._camera_tasks(),
             changes,
             Refusals(self.accounts.attempts),
@@ -238,38 +185,8 @@ class Daemon:
                 rules=rules,
                 clock=clock,
             ),
-            HoldDeadlines(base.database, base.audit, volume.keeper),
             Accountant(system, watch, index, rules, clock, self._rationing()),
-            PurgeReporter(self._purge_parts(), volume.keeper),
             Backup(base.database, settings.recordings_dir, watch, clock),
-        )
-
-    def _proving_tasks(self) -> Sequence[Task]:
-        """What finds out whether recordings are when and what they are said to be."""
-        base, volume, clock = self._base, self._volume, self._base.clock
-        corrections = ClockCorrections(
-            database=base.database,
-            tree=volume.tree,
-            watch=volume.watch,
-            keeper=volume.keeper,
-            audit=base.audit,
-            clock=clock,
-            boot_id=read_boot_id(),
-        )
-        return (
-            ClockCorrectionsTask(corrections, volume.keeper, volume.watch),
-            PowerRecoveryTask(self.power),
-            IntegrityTask(
-                self.integrity,
-                clocks=volume.system.clocks,
-                tree=volume.tree,
-                watch=volume.watch,
-                index=volume.index,
-                keeper=volume.keeper,
-                rules=base.settings.integrity,
-                clock=clock,
-            ),
-            self.exporter,
         )
 
     def _rationing(self) -> Rationing:
@@ -291,7 +208,6 @@ class Daemon:
                 desired=base.desired,
             ),
             StillsTask(self.stills, base.database, base.rows, self.states, settings.cameras.stills_every_s),
-            Derivatives(self._volume.system, self._derived, self._workers.sprites, self._volume.watch),
         )
 
     def _network_tasks(self) -> Sequence[Task]:
@@ -328,95 +244,6 @@ class Daemon:
         began_ms = newest.wall_ms if newest.wall_ms is not None else self._base.clock.wall_ms()
         return keyframe, began_ms + offset_ms
 
-    def _open_city(self, city: City, caller: Caller) -> OpenCity:
-        base, scope, rights = self._base, Scope(self._base.database, city.id), caller.rights
-        ids = SegmentIds(base.keys.recording_ids)
-        cameras, recordings = base.cameras(city, rights, caller.who), CityRecordings(scope, ids)
-        keeping = CityKeeping(scope, cameras, base.audit, base.clock, self._volume.watch, by=caller.who)
-        holds = CityHolds(scope, keeping, base.audit, base.clock, by=caller.who)
-        expiry = CityExpiry(scope, city, recordings, self._volume.keeper.trusted_ms)
-        return OpenCity(
-            city=city,
-            rights=rights,
-            cameras=cameras,
-            groups=CityGroups(base.database, scope, base.audit, base.clock, caller),
-            recordings=recordings,
-            replay=CityReplay(scope, city, ids, self._derived),
-            storage=Storage(scope, city, rights, self._volume.watch, base.clock),
-            states=States(scope),
-            timeline=CityTimeline(scope, city, base.clock, base.settings.site.time_zone),
-            keeping=keeping,
-            kept_files=KeptFiles(scope, keeping, base.clock),
-            incidents=CityIncidents(scope, keeping, base.audit, base.clock, by=caller.who),
-            holds=holds,
-            exports=CityExports(
-                self._export_parts(), scope, cameras, base.audit, base.clock, rights=rights, by=caller.who
-            ),
-            expiry=expiry,
-            notices=CityNotices(keeping, holds, expiry, base.clock),
-            purges=CityPurges(self._purge_parts(), city, rights=rights, by=caller.who),
-        )
-
-    def _purge_parts(self) -> PurgeParts:
-        base, site = self._base, self._base.settings.site
-        return PurgeParts(base.database, base.audit, base.clock, site.name, site.time_zone)
-
-    def _export_parts(self) -> ExportParts:
-        settings, database = self._base.settings, self._base.database
-        return ExportParts(
-            settings.exports,
-            self.export_room,
-            ExportJobs(database),
-            settings.recordings_dir,
-            self._runner("exporter").nudge,
-        )
-
-    def _exporter(self) -> Exporter:
-        base, volume, settings, clock = self._base, self._volume, self._base.settings, self._base.clock
-        sealer = Sealer(
-            volume.tree,
-            BoxSeal(load_box_key(settings.data_dir)),
-            SegmentIds(base.keys.recording_ids),
-            settings.site.name,
-            self._software,
-        )
-        maker = ExportMaker(
-            base.database,
-            base.rows,
-            base.audit,
-            volume.keeper,
-            clock,
-            sealer,
-            recordings_dir=settings.recordings_dir,
-            time_zone=settings.site.time_zone,
-            threads=settings.exports.at_once,
-        )
-        return Exporter(
-            base.database,
-            maker,
-            self.export_room,
-            volume.watch,
-            base.audit,
-            volume.keeper,
-            clock,
-            settings.exports,
-        )
-
-    def _software(self) -> dict[str, str | None]:
-        return {"vmsd": __version__, "mediamtx": self.states.mediamtx_version}
-
-    def _continuity(self) -> Continuity:
-        base = self._base
-        return Continuity(
-            seal=BoxSeal(load_box_key(base.settings.data_dir)),
-            audit=base.audit,
-            database=base.database,
-            keeper=base.keeper,
-            clock=base.clock,
-            site_name=base.settings.site.name,
-            software=lambda: {"vmsd": __version__, "mediamtx": self.states.mediamtx_version},
-        )
-
     def _sources(self) -> Sources:
         volume = self._volume
         return Sources(
@@ -432,8 +259,8 @@ class Daemon:
             hls_stats=lambda: asdict(self.hls.stats()),
             database_ok=lambda: self.database_watch.ok,
             database_bytes=lambda: self.database_watch.bytes,
-            last_power_loss=lambda: self.power.last,
-            integrity=self.integrity,
+            last_power_loss=lambda: self.evidence.power.last,
+            integrity=self.evidence.integrity,
         )
 
     def _pulses(self) -> list[PulseAnswer]:
@@ -452,7 +279,7 @@ class Daemon:
 
     async def take_leave(self, kind: type[BaseException] | None, *_: object) -> None:
         """While the store is still open; an end by a bug is told of as a crash, by the next start."""
-        await self.exporter.close()
+        await self.evidence.exporter.close()
         if kind is None or issubclass(kind, asyncio.CancelledError):
             await self.lifetime.end()
 

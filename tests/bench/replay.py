@@ -50,7 +50,7 @@ async def _run(folder: Path) -> list[dict[str, Any]]:
         camera, first = await _archive(served)
         await served.person("guard", Role.SUPERADMIN)
         who = await served.token("guard") | {"X-City-ID": camera.city}
-        derived = served.daemon._derived
+        derived = served.daemon.evidence.derived
         cold = await asyncio.to_thread(_seeks, served, camera, who, lambda: setattr(derived, "_cache", CutsCache()))
         warm = await asyncio.to_thread(_seeks, served, camera, who, lambda: None)
         peer, name = await asyncio.to_thread(_peer, folder, camera, first)
@@ -75,7 +75,7 @@ def _row(figure: str, vmsd: float, peer: float, goal: float, unit: str, peer_nam
 
 async def _archive(served: Served) -> tuple[Folder, Path]:
     """Rows of 64 cameras for 30 days, and the last day of one of them on the disk with its replay indexes."""
-    system, derived = served.daemon._volume.system, served.daemon._derived
+    system, derived = served.daemon._volume.system, served.daemon.evidence.derived
     city, recordings = str(UUID(int=1 << 64)), served.base.settings.recordings_dir
     for number in range(1, CAMERAS + 1):
         await system.recover(city, str(UUID(int=number)), "premium", START_MS)

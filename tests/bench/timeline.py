@@ -114,7 +114,7 @@ async def _figures(served: Served, newest_us: int) -> dict[str, float]:
     headers = await served.token("root") | {"X-City-ID": city.public_id}
     camera = await base.cameras(city).get(_uuid(CAMERA))
     caller = await base.accounts.caller_of_token(headers["Authorization"].split()[1], "")
-    timeline = served.daemon._open_city(city, caller).timeline
+    timeline = served.site.open_city(city, caller).timeline
     facts = CameraFacts(Scope(base.database, 1))
     end_ms, day_ms = end_us // 1000, DAY_US // 1000
     whole = await timeline.get(camera, end_ms - day_ms, end_ms)

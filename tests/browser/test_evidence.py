@@ -164,6 +164,7 @@ async def test_an_incident_is_opened_extended_and_taken_to_the_form_of_an_export
     await form.get_by_role("checkbox", name="Portaria").check()
     await archive.fill_period(form, 86_400, 86_460)
     await form.get_by_role("button", name="Guardar").click()
+    await expect(page.get_by_role("row", name="Furto na praça")).to_contain_text("2 períodos")
     details = await _open_details(page, "Furto na praça")
     await expect(details.get_by_role("listitem")).to_have_count(2)
     assert await clerk.accessibility() == []
@@ -194,9 +195,9 @@ async def test_a_preserved_period_costs_what_it_says_and_is_let_go_for_a_reason(
     await archive.fill_period(form, 1, 3)
     await form.get_by_role("button", name="Guardar").click()
     row = page.get_by_role("row", name="Pedido do plantão")
+    await expect(row).to_contain_text("kB")
     (kept,) = (await clerk.site.get("/api/v1/preservations?keeping=preserved"))["items"]
     assert kept["bytes"] > 0
-    await expect(row).to_contain_text("kB")
     details = await _open_details(page, "Portaria")
     await details.get_by_role("button", name="Liberar").click()
     await page.keyboard.press("Enter")
@@ -295,8 +296,9 @@ async def test_a_package_goes_from_the_form_to_a_file_that_proves_itself(
     await form.get_by_label("Motivo").fill("Furto na praça")
     await _prove_oneself_for(page, form.get_by_role("button", name="Exportar"))
     row = page.get_by_role("row", name="Ofício 12/2026")
-    async with page.expect_download(timeout=30_000) as download:
-        await row.get_by_role("link", name="Baixar").click(timeout=30_000)
+    await expect(row).to_contain_text("Pronta", timeout=30_000)
+    async with page.expect_download() as download:
+        await row.get_by_role("link", name="Baixar").click()
     package = await saved(await download.value, tmp_path)
     assert "RESULTADO: OK" in await verified(package)
     with package.open("r+b") as file:

@@ -26,6 +26,8 @@ PIECE_DEADLINE_S = 60.0
 """A reader who takes less than a piece in this time loses the connection, and may come back with a Range."""
 GONE = "this file is not there any more"
 PRIVATE = "private, no-store"
+RANGE = {"Range": "A part of the file, in bytes.", "If-Range": "The `ETag` the part must be of."}
+PARTS = {206: "That part.", 304: "The caller has it already.", 416: "The file has no such part."}
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.IGNORECASE)
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DISK = DiskThread("serving", 8)

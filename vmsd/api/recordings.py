@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from typing_extensions import TypedDict
 from vmsd.api.bodies import Moment, Query, json_answer, naming_cursor, query_of, read_body
 from vmsd.api.door import caller_of, city_of, verb_of
 from vmsd.api.etags import etag_of
-from vmsd.api.files import GONE, serve_file
+from vmsd.api.files import GONE, PARTS, RANGE, serve_file
 from vmsd.api.ids import id_in_path
 from vmsd.api.keeping import Reason, ms_of
 from vmsd.api.operation import operation
@@ -215,7 +216,8 @@ async def list_expiring_recordings(request: web.Request) -> web.Response:
 
 @operation(answer=RecordingFileAnswer)
 async def get_recording(request: web.Request) -> web.Response:
-    return await _answer(request, await recording_of(request))
+    recording, _ = await _opened(request)
+    return await _answer(request, recording)
 
 
 @operation(body=Reason, body_optional=True, answer=RecordingFileAnswer)
@@ -247,8 +249,8 @@ async def let_go(request: web.Request) -> web.Response:
 @operation(
     name="download_recording",
     media="video/mp4",
-    sent={"Range": "A part of the file, in bytes.", "If-Range": "The `ETag` the part must be of."},
-    also={206: "That part.", 304: "The caller has it already.", 416: "The file has no such part."},
+    sent=RANGE,
+    also=PARTS,
     headers={"ETag": "Of these very bytes.", "Content-Disposition": "The camera's name, and the start in local time."},
 )
 async def download(request: web.Request) -> web.StreamResponse:
@@ -256,7 +258,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     recording, camera = await _opened(request)
     site, segment = request.app[SITE], recording.segment
     path = recording.path(site.settings.recordings_dir, city_of(request).city.public_id)
-    if not await asyncio.to_thread(path.is_file):
+    if not await asyncio.to_thread(_is_there, path):
         raise NotFound(GONE)
     if request.method == hdrs.METH_GET:
         city_id, period = city_of(request).city.id, (segment.start_ms, segment.end_ms)
@@ -270,20 +272,21 @@ async def download(request: web.Request) -> web.StreamResponse:
     return await serve_file(request, path, size=size, content_type="video/mp4", name=name, etag=etag)
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def file_name(camera: str, start_ms: int, zone: ZoneInfo) -> str:
     """Nothing in it that a file system would not take."""
     at = datetime.fromtimestamp(start_ms // 1000, UTC).astimezone(zone)
     return f"{_NO_FILE_NAME.sub('_', camera)}_{at:%Y-%m-%d_%H-%M-%S}.mp4"
 
 
-async def recording_of(request: web.Request) -> Recording:
-    """The one in the URL, if the caller may do with its camera what the route is for."""
-    recording, _ = await _opened(request)
-    return recording
-
-
 async def _opened(request: web.Request) -> tuple[Recording, Camera]:
-    """With its camera, removed ones too."""
+    """The one in the URL and its camera, removed ones too, if the caller may do with it what the route is for."""
     city = city_of(request)
     recording = await city.recordings.get(id_in_path(request, "recording_id", "recording"))
     try:

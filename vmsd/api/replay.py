@@ -14,7 +14,7 @@ from vmsd.api.bodies import Period, Query, json_answer, query_of
 from vmsd.api.compression import accepts_gzip, gzipped
 from vmsd.api.door import caller_of, city_of, verb_of
 from vmsd.api.etags import etag_of
-from vmsd.api.files import Manner, serve_file, serve_source
+from vmsd.api.files import PARTS, RANGE, Manner, serve_file, serve_source
 from vmsd.api.headers import vary_on
 from vmsd.api.ids import id_in_path
 from vmsd.api.operation import operation
@@ -31,8 +31,6 @@ from vmsd.video.sheets import EVERY_MS
 
 PLAYLIST = "application/vnd.apple.mpegurl"
 USUAL_TILES = 300
-RANGE = {"Range": "A part of the file, in bytes.", "If-Range": "The `ETag` the part must be of."}
-PARTS = {206: "That part.", 304: "The caller has it already.", 416: "The file has no such part."}
 
 
 class Token(Query):

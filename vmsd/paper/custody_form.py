@@ -111,7 +111,7 @@ def _cameras(cameras: Sequence[Mapping[str, Any]]) -> list[Flowable]:
             duration(camera.get("requested_seconds")),
             duration(camera.get("delivered_seconds")),
             duration(camera.get("missing_seconds")),
-            _warnings(items(camera.get("segments"))),
+            _warnings(camera),
         )
         for camera in cameras
     ]
@@ -123,8 +123,10 @@ def _cameras(cameras: Sequence[Mapping[str, Any]]) -> list[Flowable]:
     return [table(heads, (40, 17, 27, 27, 23), rows, right=(1, 2, 3, 4)), note(words)]
 
 
-def _warnings(segments: Sequence[Mapping[str, Any]]) -> str:
+def _warnings(camera: Mapping[str, Any]) -> str:
+    segments = items(camera.get("segments"))
     counts = (
+        ("que não puderam ser lidos e faltam no pacote", len(items(camera.get("unreadable")))),
         ("alterados depois de fechados", sum(bool(one.get("altered")) for one in segments)),
         ("danificados", sum(bool(one.get("damaged")) for one in segments)),
         ("com hora não confiável", sum(one.get("clock") == "untrusted" for one in segments)),

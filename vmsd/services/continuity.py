@@ -6,7 +6,6 @@ Whoever holds it can check it without this product: the signature is over its ca
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -56,7 +55,7 @@ class Continuity:
         found = await timeline.get(camera, start_ms, end_ms)
         files = await timeline.files(camera, start_ms, end_ms)
         outages = await timeline.outages(start_ms, end_ms)
-        missing_ms = sum(gap.end_ms - gap.start_ms for gap in found.gaps)
+        whole_ms, missing_ms = found.to_ms - found.from_ms, sum(gap.end_ms - gap.start_ms for gap in found.gaps)
         certificate: ContinuityCertificate = {
             "format": "vmsd-continuity/1",
             "id": str(uuid4()),
@@ -68,9 +67,9 @@ class Continuity:
             "city": {"id": timeline.city.public_id, "name": timeline.city.name},
             "camera": {"id": camera.public_id, "name": camera.name},
             "period": _period(found, timeline.zone),
-            "coverage": _number(math.floor(found.coverage * 10_000), 10_000),
-            "requested_seconds": _seconds(found.to_ms - found.from_ms),
-            "recorded_seconds": _seconds(found.to_ms - found.from_ms - missing_ms),
+            "coverage": coverage_of(whole_ms - missing_ms, whole_ms),
+            "requested_seconds": _seconds(whole_ms),
+            "recorded_seconds": _seconds(whole_ms - missing_ms),
             "missing_seconds": _seconds(missing_ms),
             "gaps": [_gap(gap, timeline.zone) for gap in found.gaps],
             "spans": _spans(found),
@@ -113,6 +112,11 @@ def _render(certificate: ContinuityCertificate, signature: Signature) -> bytes:
     from vmsd.paper.continuity import render  # the printing library is heavy, and most days nobody prints
 
     return render(certificate, signature)
+
+
+def coverage_of(recorded_ms: int, whole_ms: int) -> float:
+    """To four places, never rounded up; counted in whole numbers, for a ratio may come out a hair too small."""
+    return _number(recorded_ms * 10_000 // whole_ms, 10_000) if whole_ms else 1
 
 
 def local_time(ms: int, zone: tzinfo) -> str:

@@ -7,51 +7,46 @@ from dataclasses import dataclass
 from typing import Any
 
 from vmsd.clock import rfc3339
-from vmsd.model.audit import AuditSearch, Head, Record, statement
-from vmsd.model.city import City
+from vmsd.model.audit import Head, Record, statement
 from vmsd.model.export import Export
 from vmsd.model.keeping import Hold
-from vmsd.services.audit import AuditLog
 from vmsd.services.clock_trust import ClockTrust
-from vmsd.services.export_plan import ExportPlan
+from vmsd.store.audit import CityAudit
 
-PAGE = 500
-MOST_ROWS = 5_000
-"""Of one subject."""
+MOST_ROWS = 10_000
+"""The verifier reads the extract in one piece."""
+EVER_MS = -(1 << 53)
 
 
 @dataclass(frozen=True)
 class Papers:
-    """What is known around an export; `rows` in the order in which they were written."""
+    """What is known around an export; `rows` in the order in which they were written.
+
+    `complete` when none is left out; `sound` when the log follows from its last signed head.
+    """
 
     hold: Hold | None
     rows: Sequence[Record]
     head: Head | None
     clock: ClockTrust
+    complete: bool = True
+    sound: bool = True
 
 
-async def rows_about(audit: AuditLog, city: City, plan: ExportPlan, hold: Hold | None) -> Sequence[Record]:
-    """Of this city alone: its cameras since the period began, this export, and its hold."""
-    export = plan.export
-    subjects = [(export.public_id, None), *((camera, export.start_ms) for camera in export.cameras)]
+async def rows_about(audit: CityAudit, export: Export, hold: Hold | None) -> Sequence[Record]:
+    """Newest first, one more than there is room for: its cameras since the period began, this export, and its hold."""
+    subjects = {export.public_id: EVER_MS} | dict.fromkeys(export.cameras, export.start_ms)
     if hold is not None:
-        subjects.append((hold.public_id, None))
-    found: dict[int, Record] = {}
-    for subject, start_ms in subjects:
-        search, cursor = AuditSearch(subject=subject, start_ms=start_ms), None
-        for _ in range(MOST_ROWS // PAGE):
-            page = await audit.list(city, search, cursor=cursor, limit=PAGE)
-            found |= {row.seq: row for row in page.items}
-            cursor = page.next
-            if cursor is None:
-                break
-    return [found[seq] for seq in sorted(found)]
+        subjects[hold.public_id] = EVER_MS
+    return await audit.about(subjects, limit=MOST_ROWS + 1)
 
 
 def audit_extract(papers: Papers) -> Mapping[str, Any]:
     """No number of a row and no hash of the one before: they would tell how much happens elsewhere."""
     return {
         "format": "vmsd-audit-extract/1",
+        "chain": "sound" if papers.sound else "broken",
+        "complete": papers.complete,
         "rows": [_row(record) for record in papers.rows],
         "head": None if papers.head is None else _head(papers.head),
     }
@@ -121,16 +116,20 @@ def _event(step: str, at_ms: int, who: tuple[str, str], detail: str) -> Mapping[
     return {"step": step, "at": rfc3339(at_ms), "person": person, "role": role, "detail": detail}
 
 
-def read_me(manifest: Mapping[str, Any]) -> str:
+def read_me(manifest: Mapping[str, Any], papers: Papers) -> str:
     """Of a manifest without its files."""
     package, box = manifest["package"], manifest["box"]
-    doubt = "" if manifest["clock"]["trusted"] else DOUBT
+    doubt = ("" if papers.clock.trusted else DOUBT) + ("" if papers.sound else BROKEN)
     return READ_ME.format(id=package["id"], site=package["site"], fingerprint=box["fingerprint"], doubt=doubt)
 
 
 DOUBT = """
 ATENÇÃO: o relógio da caixa não era confiável quando este pacote foi feito. Veja "clock" no manifest.json.
 WARNING: the clock of the box was not trusted when this package was made. See "clock" in manifest.json.
+"""
+BROKEN = """
+ATENÇÃO: o registro de auditoria da caixa não segue mais da última cabeça que ela assinou. O extrato termina nela.
+WARNING: the audit log of the box does not follow from the last head it signed. The extract ends there.
 """
 READ_ME = """PACOTE DE EVIDÊNCIA {id}
 {site}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 
 from vmsd.clock import Clock
@@ -21,9 +22,14 @@ class DownloadAudit:
         self._audit = audit
         self._clock = clock
         self._seen: OrderedDict[tuple[Who, str, int], float] = OrderedDict()
+        self._writing = asyncio.Lock()
 
     async def seen(self, who: Who, city_id: int, export: Export, digest: str) -> None:
-        """To be told of every request for its bytes."""
+        """To be told of every request for its bytes; those that come together are one download."""
+        async with self._writing:
+            await self._note(who, city_id, export, digest)
+
+    async def _note(self, who: Who, city_id: int, export: Export, digest: str) -> None:
         download, now_s = (who, export.public_id, export.changed_ms), self._clock.monotonic()
         last_s = self._seen.get(download)
         if last_s is None or now_s - last_s > IDLE_S:

@@ -10,12 +10,15 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from vmsd.clock import Clock
+from vmsd.errors import Conflict
 from vmsd.host.priority import yield_to_others
 from vmsd.model.export import Export, ExportFormat, ExportResult
 from vmsd.services.audit import AuditLog
 from vmsd.services.clock_trust import Timekeeper
-from vmsd.services.custody import Papers, rows_about
+from vmsd.services.custody import MOST_ROWS, Papers, rows_about
 from vmsd.services.disk_thread import DiskThread
 from vmsd.services.export_plan import ExportPlan, plan_of
 from vmsd.services.export_room import FOLDER, folder_of
@@ -23,13 +26,15 @@ from vmsd.services.export_work import Work
 from vmsd.services.films import make_films, sync_folder
 from vmsd.services.package import Sealer, make_package
 from vmsd.services.timeline import CityTimeline
-from vmsd.store.audit import Audit
+from vmsd.store.audit import Audit, CityAudit
 from vmsd.store.cameras import CameraRows, Cameras
 from vmsd.store.cities import Cities
 from vmsd.store.database import Database
 from vmsd.store.holds import Holds
 from vmsd.store.scope import Scope
 from vmsd.store.segments import Segments
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,6 @@ class ExportMaker:
         sealer: Sealer,
         *,
         recordings_dir: Path,
-        time_zone: str,
         threads: int,
     ) -> None:
         self._database = database
@@ -69,14 +73,13 @@ class ExportMaker:
         self._clock = clock
         self._sealer = sealer
         self._recordings_dir = recordings_dir
-        self._time_zone = time_zone
         self._thread = DiskThread("exporter", threads)
         self._broom = DiskThread("export-tidy")
 
     async def start(self, scope: Scope, export: Export) -> Making:
         """Gather what it needs and let its thread begin."""
         city = await Cities(self._database).get_by_id(scope.city_id)
-        timeline = CityTimeline(scope, city, self._clock, self._time_zone)
+        timeline = CityTimeline(scope, city, self._clock, self._sealer.time_zone)
         plan = await plan_of(export, city, Cameras(scope, self._rows), Segments(scope), timeline)
         work = Work()
         if export.format is ExportFormat.PACKAGE:
@@ -89,10 +92,20 @@ class ExportMaker:
     async def _papers(self, scope: Scope, plan: ExportPlan) -> Papers:
         """The audit log is signed first, so that the extract ends with a head that covers it."""
         hold = None if plan.export.hold is None else await Holds(scope).get(plan.export.hold)
-        await self._audit.sign_head()
-        rows = await rows_about(self._audit, plan.city, plan, hold)
+        sound = await self._sign_audit()
+        rows = await rows_about(CityAudit(scope), plan.export, hold)
         head = await Audit(self._database).last_head()
-        return Papers(hold, [row for row in rows if head is None or row.seq <= head.seq], head, self._keeper.look())
+        covered = [row for row in reversed(rows[:MOST_ROWS]) if head is not None and row.seq <= head.seq]
+        return Papers(hold, covered, head, self._keeper.look(), complete=len(rows) <= MOST_ROWS, sound=sound)
+
+    async def _sign_audit(self) -> bool:
+        """False when its rows do not follow from its last head: the recordings are none the worse, and it is said."""
+        try:
+            await self._audit.sign_head()
+        except Conflict as error:
+            log.warning("export.audit_broken", error=str(error))
+            return False
+        return True
 
     def _make(self, export: Export, make: Callable[[Path], ExportResult]) -> ExportResult:
         yield_to_others()
@@ -106,7 +119,7 @@ class ExportMaker:
         return make(folder)
 
     def _films(self, plan: ExportPlan, work: Work, folder: Path) -> ExportResult:
-        return make_films(plan, self._sealer.tree, folder, ZoneInfo(self._time_zone), work)
+        return make_films(plan, self._sealer.tree, folder, ZoneInfo(self._sealer.time_zone), work)
 
     def _package(self, plan: ExportPlan, papers: Papers, now_ms: int, work: Work, folder: Path) -> ExportResult:
         return make_package(plan, papers, self._sealer, folder, now_ms, work)

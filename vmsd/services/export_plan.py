@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from vmsd.model.timeline import Gap, GapCause, Timeline
 from vmsd.services.timeline import CityTimeline
 from vmsd.store.cameras import Cameras
 from vmsd.store.segments import Segments
+from vmsd.verifier.verificar import safe_name
 
 PAGE = 5_000
 SLUG_CHARS = 40
@@ -49,7 +51,7 @@ async def plan_of(
         camera = await cameras.get(public_id, removed_too=True)
         slug = slug_of(camera.name)
         if slug in [one.slug for one in planned]:
-            slug = f"{slug}-{public_id[:8]}"
+            slug = f"{slug}--{public_id}"  # no name alone makes two dashes
         found = await _segments(segments, camera.id, export)
         known = await timeline.get(camera, export.start_ms, export.end_ms)
         planned.append(PlannedCamera(camera, slug, Folder(city.public_id, public_id), found, known))
@@ -69,24 +71,28 @@ async def _segments(segments: Segments, camera_id: int, export: Export) -> Seque
 
 def slug_of(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_CHARS].strip("-") or "camera"
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_CHARS].strip("-") or "camera"
+    return slug if safe_name(slug) else f"camera-{slug}"
 
 
 def explained(missing: Sequence[tuple[int, int]], known: Timeline) -> Sequence[Gap]:
     """What really is missing, cut by the causes the timeline knows; the rest of it has none."""
     found: list[Gap] = []
+    ends = [gap.end_ms for gap in known.gaps]
     for start_ms, end_ms in missing:
         at_ms = start_ms
         if at_ms < known.from_ms:
             reached = min(end_ms, known.from_ms)
             found.append(Gap(at_ms, reached, GapCause.UNKNOWN, BEFORE_CAMERA))
             at_ms = reached
-        for gap in known.gaps:
+        for number in range(bisect_right(ends, at_ms), len(ends)):
+            gap = known.gaps[number]
             begin, end = max(gap.start_ms, at_ms), min(gap.end_ms, end_ms)
-            if begin < end:
-                found += [Gap(at_ms, begin, GapCause.UNKNOWN)] if begin > at_ms else []
-                found.append(Gap(begin, end, gap.cause, gap.detail, gap.purged_ms))
-                at_ms = end
+            if begin >= end:
+                break
+            found += [Gap(at_ms, begin, GapCause.UNKNOWN)] if begin > at_ms else []
+            found.append(Gap(begin, end, gap.cause, gap.detail, gap.purged_ms))
+            at_ms = end
         if at_ms < end_ms:
             found.append(Gap(at_ms, end_ms, GapCause.UNKNOWN))
     return found

@@ -97,8 +97,7 @@ class CityExports:
         hold = None if wish.hold_id is None else await self._hold(wish.hold_id)
         end_ms = min(wish.end_ms, now_ms)
         self._check_period(wish, now_ms)
-        if await self._store.open() >= self._parts.rules.queued:
-            raise TooMany("too many exports are waiting already", retry_after_s=60)
+        await self._check_queue()
         wanted_bytes = await self._check_extent(cameras, wish.start_ms, end_ms, wish.format)
         fields: dict[str, str | int | None] = {
             "format": wish.format,
@@ -144,6 +143,10 @@ class CityExports:
             raise Invalid("the period was refused", FieldProblem("/end", f"at most {days} days after start"))
         if wish.start_ms >= now_ms or wish.end_ms > now_ms + AHEAD_MS:
             raise Invalid("the period was refused", FieldProblem("/end", "lies in the future"))
+
+    async def _check_queue(self) -> None:
+        if await self._store.open() >= self._parts.rules.queued:
+            raise TooMany("too many exports are waiting already", retry_after_s=60)
 
     async def _check_extent(self, cameras: Sequence[Camera], start_ms: int, end_ms: int, form: ExportFormat) -> int:
         """The bytes it will take; raises `Invalid` and `StorageFull`."""
@@ -199,6 +202,7 @@ class CityExports:
         cameras = [await self._camera(public_id) for public_id in export.cameras]
         if export.state not in (ExportState.FAILED, ExportState.CANCELLED):
             raise Conflict("only an export that has failed or was cancelled can be made again")
+        await self._check_queue()
         wanted_bytes = await self._check_extent(cameras, export.start_ms, export.end_ms, export.format)
         async with self._scope.write() as transaction:
             if not await self._store.retry(transaction, export, wanted_bytes, now_ms):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -37,10 +37,12 @@ def film_of(planned: PlannedCamera, start_ms: int, end_ms: int, tree: Tree, fold
     return stitch(sources, start_ms, end_ms, folder, work.tell)
 
 
-def result_of(planned: PlannedCamera, start_ms: int, end_ms: int, clip: Clip | None) -> CameraResult:
-    """What is delivered, by the wall clock, without the hash of its film."""
+def result_of(
+    planned: PlannedCamera, start_ms: int, end_ms: int, clip: Clip | None, more: Collection[str] = ()
+) -> CameraResult:
+    """What is delivered, by the wall clock, without the hash of its film; `more` notes than its own."""
     spans = clip.spans if clip else ()
-    notes = set(clip.notes) if clip else set()
+    notes = {*(clip.notes if clip else ()), *more}
     notes |= {note for one in planned.segments for note in notes_of(one)}
     return CameraResult(
         camera_id=planned.camera.public_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -62,9 +63,16 @@ class FollowingHash:
                     return
                 count = min(READ_BYTES, self._written - offset)
             try:
-                data = os.pread(self._handle, count, offset)
+                data = self._read(count, offset)
             except OSError as error:
                 self._error = error
                 return
             self._hash.update(data)
             offset += len(data)
+
+    def _read(self, count: int, offset: int) -> bytes:
+        """At least one byte."""
+        data = os.pread(self._handle, count, offset)
+        if not data:
+            raise OSError(errno.EIO, "a file is shorter than what was written to it")
+        return data

@@ -79,7 +79,7 @@ def _facts(handle: int, segment: Segment) -> tuple[tuple[str, ...], int]:
 
 
 def shown(original: Original, recording_id: str) -> Mapping[str, Any]:
-    """As the manifest tells of one that is in the package: `sha256` and `bytes` are those of its closing."""
+    """As the manifest tells of one that is in the package; of an altered one, what it was when it was closed."""
     segment, file = original.segment, original.file
     assert file is not None  # noqa: S101 - those that are not in the package are told of elsewhere
     at_close = segment.sha256.hex() if segment.sha256 else None
@@ -89,7 +89,7 @@ def shown(original: Original, recording_id: str) -> Mapping[str, Any]:
         "start": rfc3339(segment.start_ms),
         "end": rfc3339(segment.end_ms),
         "duration_seconds": segment.duration_ms / 1000,
-        "bytes": segment.bytes if at_close else file.content.size,
+        "bytes": segment.bytes if at_close and at_close != file.sha256 else file.content.size,
         "sha256": at_close or file.sha256,
         "hashed": "at_close" if at_close else "at_export",
         "damaged": bool(segment.flags & SegmentFlag.DAMAGED),

@@ -12,9 +12,9 @@ from typing import Any
 
 from vmsd.clock import rfc3339
 from vmsd.host.tree import Tree
+from vmsd.model.continuity import Software
 from vmsd.model.export import CameraResult, ExportResult
 from vmsd.model.timeline import Gap
-from vmsd.paper.custody_form import render
 from vmsd.services.box_seal import BoxSeal
 from vmsd.services.custody import Papers, audit_extract, custody, read_me
 from vmsd.services.export_plan import ExportPlan, PlannedCamera
@@ -37,7 +37,8 @@ class Sealer:
     seal: BoxSeal
     ids: SegmentIds
     site: str
-    software: Callable[[], Mapping[str, str | None]]
+    time_zone: str
+    software: Callable[[], Software]
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,11 @@ def make_package(
 def _pack(planned: PlannedCamera, plan: ExportPlan, tree: Tree, folder: Path, stack: ExitStack, work: Work) -> Packed:
     export, film = plan.export, None
     originals = [take_original(tree, planned.folder, segment, work) for segment in planned.segments]
+    readable = [one.segment for one in originals if one.file is not None]
+    unread = {"file_missing"} if len(readable) < len(originals) else set()
+    planned = replace(planned, segments=readable)
     clip = film_of(planned, export.start_ms, export.end_ms, tree, folder, work)
-    result = result_of(planned, export.start_ms, export.end_ms, clip)
+    result = result_of(planned, export.start_ms, export.end_ms, clip, unread)
     if clip is not None:
         stack.callback(clip.close)
         film = measure(clip_content(planned, clip, VIDEO), work.tell)
@@ -91,7 +95,7 @@ def _seal(
     manifest = {**_head(plan, papers, sealer, now_ms), "cameras": [_camera(one, sealer.ids, plan) for one in cameras]}
     record = custody(plan.export, papers.hold, now_ms, _recorded(cameras, now_ms))
     made = [
-        _paper("LEIA-ME.txt", read_me(manifest).encode(), "readme"),
+        _paper("LEIA-ME.txt", read_me(manifest, papers).encode(), "readme"),
         _paper("custody.json", _json(record), "custody"),
         _paper("audit-extract.json", _json(audit_extract(papers)), "audit"),
         *(_paper(name, data, "verifier") for name, data in _verifiers()),
@@ -101,7 +105,7 @@ def _seal(
         *((camera.film, "viewing_copy") for camera in cameras if camera.film is not None),
         *((file, "original") for camera in cameras for file in camera.files),
     ]
-    form = _paper("termo.pdf", render({**manifest, "files": _listed(listed)}, record), "form")
+    form = _paper("termo.pdf", _print_form({**manifest, "files": _listed(listed)}, record), "form")
     listed.insert(1, form)
     sealed = _json({**manifest, "files": _listed(listed)})
     first = [
@@ -115,7 +119,7 @@ def _seal(
 
 
 def _head(plan: ExportPlan, papers: Papers, sealer: Sealer, now_ms: int) -> Mapping[str, Any]:
-    export, clock = plan.export, papers.clock
+    export, clock, head = plan.export, papers.clock, papers.head
     return {
         "format": "vmsd-evidence/1",
         "package": {
@@ -134,7 +138,9 @@ def _head(plan: ExportPlan, papers: Papers, sealer: Sealer, now_ms: int) -> Mapp
             "start": rfc3339(export.start_ms),
             "end": rfc3339(export.end_ms),
         },
+        "time_zone": sealer.time_zone,
         "clock": {"trusted": clock.trusted, "synchronised": clock.synchronised, "reason": clock.reason},
+        "audit_head": None if head is None else {"hash": head.hash.hex(), "at": rfc3339(head.at_ms)},
     }
 
 
@@ -187,7 +193,17 @@ def _json(said: Mapping[str, Any]) -> bytes:
 def _verifiers() -> Iterator[tuple[str, bytes]]:
     """What checks the package, without anything of ours."""
     folder = files("vmsd.verifier")
-    return ((name, folder.joinpath(name).read_bytes()) for name in VERIFIERS if folder.joinpath(name).is_file())
+    for name in VERIFIERS:
+        file = folder.joinpath(name)
+        if not file.is_file():
+            raise RuntimeError(f"{name} is missing: the installation is not whole")
+        yield name, file.read_bytes()
+
+
+def _print_form(manifest: Mapping[str, Any], record: Mapping[str, Any]) -> bytes:
+    from vmsd.paper.custody_form import render  # the printing library is heavy, and most days nobody prints
+
+    return render(manifest, record)
 
 
 def _paper(name: str, data: bytes, what: str) -> tuple[Measured, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -14,6 +14,7 @@ from vmsd.clock import Clock, rfc3339
 from vmsd.errors import FieldProblem, Invalid, NotAllowed
 from vmsd.model.audit import Action, AuditSearch, Entry, Fact, Subject, Who
 from vmsd.model.city import DAY_MS, City
+from vmsd.model.continuity import BoxIdentity, Software
 from vmsd.model.keeping import Keeping, KeptPeriod
 from vmsd.model.person import ALL_RIGHTS, Rights, Verb
 from vmsd.model.purge import CameraPurges, KeptException, LedgerProof, PurgeFacts, RuleTotal, SignedHead
@@ -43,13 +44,15 @@ Moment = tuple[int, str]
 
 @dataclass(frozen=True)
 class PurgeParts:
-    """What the reports of every city are made with."""
+    """What the reports of every city are made with; `software` names versions."""
 
     database: Database
     audit: AuditLog
     clock: Clock
     site_name: str
     time_zone: str
+    box: BoxIdentity
+    software: Callable[[], Software]
 
 
 class CityPurges:
@@ -202,7 +205,8 @@ class CityPurges:
 
     async def print(self, report: PurgeReport, shown: Mapping[str, object]) -> bytes:
         """The answer about it as a PDF, with whose it is; made in a thread, for it takes its time."""
-        place = {"site": self._parts.site_name, "time_zone": self._parts.time_zone}
+        parts = self._parts
+        place = {"site": parts.site_name, "time_zone": parts.time_zone, "box": parts.box, "software": parts.software()}
         whose = {"city": {"id": self._city.public_id, "name": self._city.name}}
         log.info("purge.printed", report_id=report.public_id)
         return await asyncio.to_thread(_render, {**shown, **place, **whose})

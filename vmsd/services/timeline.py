@@ -106,8 +106,10 @@ class CityTimeline:
         kept = await self._kept_by_people(camera, days[0][1], days[-1][2])
         shown = []
         for day, start_ms, end_ms in days:
-            if start_ms < life.end_ms and end_ms > life.start_ms:
-                recorded = await self._recorded(camera, life, start_ms, end_ms)
+            if start_ms >= life.end_ms:
+                break
+            recorded = await self._recorded(camera, life, start_ms, end_ms)
+            if recorded.footage or end_ms > life.start_ms:
                 preserved = any(one.start_ms < end_ms and one.end_ms > start_ms for one in kept)
                 shown.append(_calendar_day(day, start_ms, end_ms, recorded, preserved=preserved))
         return shown
@@ -138,7 +140,8 @@ class CityTimeline:
 
     async def _recorded(self, camera: Camera, life: Stretch, start_ms: int, end_ms: int) -> Recorded:
         footage = await self._footage(camera, min(start_ms, life.end_ms - UNSETTLED_MS), end_ms)
-        from_ms = min(max(start_ms, life.start_ms), end_ms)
+        first_ms = min(footage[0].start_ms, life.start_ms) if footage else life.start_ms
+        from_ms = min(max(start_ms, first_ms), end_ms)
         to_ms = max(min(end_ms, _settled(footage, life.end_ms)), from_ms)
         shown = clip(footage, from_ms, to_ms)
         return Recorded(from_ms, to_ms, shown, holes(shown, from_ms, to_ms))

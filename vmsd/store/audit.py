@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -65,6 +66,10 @@ _CITY = "city_id = :city_id AND city = (SELECT public_id FROM city WHERE city.id
 """By the public id too: the number of a city that was removed may be another's by now."""
 _LAST_FIRST = "ORDER BY seq DESC LIMIT :limit"
 CITY_LIST = CitySql(f"SELECT {COLUMNS} FROM audit WHERE {_CITY} AND seq < :before AND {_FOUND} {_LAST_FIRST}")
+CITY_ABOUT = CitySql(
+    f"""SELECT {COLUMNS} FROM json_each(:subjects) AS wanted CROSS JOIN audit INDEXED BY audit_subject
+    WHERE {_CITY} AND subject = wanted.value ->> 0 AND at_ms >= wanted.value ->> 1 {_LAST_FIRST}"""
+)
 CITY_PLACE = CitySql(f"SELECT seq FROM audit INDEXED BY audit_hash WHERE hash = :hash AND {_CITY}")
 LIST = SystemSql(f"SELECT {COLUMNS} FROM audit WHERE seq < :before AND {_FOUND} {_LAST_FIRST}")
 PLACE = SystemSql("SELECT seq FROM audit WHERE hash = :hash")
@@ -165,6 +170,11 @@ class CityAudit:
     async def list(self, search: AuditSearch, *, before: int = END, limit: int) -> Sequence[Record]:
         """Newest first."""
         rows = await self._scope.fetch(CITY_LIST, **_params(search), before=before, limit=limit)
+        return [record_of(row) for row in rows]
+
+    async def about(self, subjects: Mapping[str, int], *, limit: int) -> Sequence[Record]:
+        """The newest rows about any of these, each since its own moment; newest first."""
+        rows = await self._scope.fetch(CITY_ABOUT, subjects=json.dumps(list(subjects.items())), limit=limit)
         return [record_of(row) for row in rows]
 
     async def find_place(self, row_hash: bytes) -> int | None:

@@ -19,11 +19,10 @@ _FIELDS = tuple(COLUMNS.replace(" ", "").replace("\n", "").split(","))
 GET = CitySql(f"SELECT {COLUMNS} FROM kept_period WHERE city_id = :city_id AND public_id = :public_id")
 LIST = CitySql(
     f"""SELECT {COLUMNS} FROM kept_period WHERE city_id = :city_id AND id < :before
-    AND (:camera_id IS NULL OR camera_id = :camera_id) AND (:released OR released_ms IS NULL)
+    AND (:released OR released_ms IS NULL)
     AND (:cameras IS NULL OR camera_id IN (SELECT value FROM json_each(:cameras)))
     AND (:keeping IS NULL OR :keeping = CASE WHEN hold_id IS NOT NULL THEN 'hold' WHEN export_id IS NOT NULL
         THEN 'export' WHEN incident_id IS NOT NULL THEN 'incident' ELSE 'preserved' END)
-    AND (:incident_id IS NULL OR incident_id = :incident_id) AND (:hold_id IS NULL OR hold_id = :hold_id)
     ORDER BY id DESC LIMIT :limit"""
 )
 OVERLAPPING = CitySql(
@@ -85,9 +84,6 @@ class KeptPeriods:
         *,
         before: int = NEWEST,
         limit: int,
-        camera_id: int | None = None,
-        incident_id: int | None = None,
-        hold_id: int | None = None,
         cameras: Collection[int] | None = None,
         keeping: Keeping | None = None,
         released: bool = False,
@@ -97,9 +93,6 @@ class KeptPeriods:
             LIST,
             before=before,
             limit=limit,
-            camera_id=camera_id,
-            incident_id=incident_id,
-            hold_id=hold_id,
             cameras=None if cameras is None else json.dumps(sorted(cameras)),
             keeping=keeping,
             released=int(released),

@@ -352,6 +352,8 @@ CREATE INDEX audit_city ON audit (city_id);
 
 CREATE INDEX audit_hash ON audit (hash);
 
+CREATE INDEX audit_subject ON audit (city_id, subject) WHERE subject IS NOT NULL;
+
 CREATE TRIGGER audit_never_changed BEFORE UPDATE ON audit BEGIN
     SELECT RAISE(ABORT, 'the audit log is only ever added to');
 END;

@@ -43,7 +43,8 @@ SPANS = CitySql(
 """One row for thousands: each row more would cost a step into SQLite and out of it again."""
 LIFE = CitySql(
     f"""SELECT removed_ms, (
-        SELECT start_us FROM segment WHERE {_CAMERA} AND state <> {_GARBAGE} ORDER BY start_us LIMIT 1
+        SELECT start_us FROM segment WHERE {_CAMERA} AND state <> {_GARBAGE}
+            AND flags & {int(SegmentFlag.CLOCK_UNTRUSTED)} = 0 ORDER BY start_us LIMIT 1
     ) AS recorded_us, (SELECT start_us FROM purge WHERE {_CAMERA} ORDER BY start_us LIMIT 1) AS purged_us
     FROM camera WHERE city_id = :city_id AND id = :camera_id"""
 )
@@ -86,7 +87,10 @@ MOST = 100_000
 
 @dataclass(frozen=True)
 class Life:
-    """`first_ms` is the start of the oldest recording that is known of, purged ones too."""
+    """`first_ms` is the start of the oldest recording that is known of, purged ones too.
+
+    A clock that nobody trusts may have named one of a time long before there was a camera: that says nothing.
+    """
 
     first_ms: int | None
     removed_ms: int | None

@@ -112,11 +112,14 @@ class Exporter:
     async def _begin_next(self) -> None:
         now_ms = self._clock.wall_ms()
         place = await self._jobs.find_next(now_ms, now_ms - UNSETTLED_MS)
-        if place is None:
-            return
+        if place is None or place.public_id in self._making:
+            return  # nothing waits, or it was asked for again while its former making has not stopped yet
         scope, export = await self._found(place)
+        others_bytes = sum(making.export.total_bytes for making in self._making.values())
         try:
             self._room.check(export.total_bytes)
+            if others_bytes and export.total_bytes + others_bytes > self._room.free_bytes():
+                return
             async with scope.write() as transaction:
                 begun = await Exports(scope).begin(transaction, export, now_ms)
             if begun:
@@ -149,7 +152,7 @@ class Exporter:
         scope, export, error = making.scope, making.export, making.future.exception()
         if error is None:
             await self._finish(scope, export, making.future.result())
-        elif isinstance(error, Stopped):
+        elif isinstance(error, Stopped) or making.work.stop.is_set():
             await self._put_back(scope, export, counted=False)
         elif isinstance(error, OSError) and error.errno not in FULL and export.attempts < self._rules.attempts:
             self._watch.report(error)
@@ -180,17 +183,19 @@ class Exporter:
             "missing_s": round(result.missing_ms / 1000),
         }
         async with scope.write() as transaction:
-            if await Exports(scope).finish(transaction, export, result, now_ms, expires_ms):
-                await self._release(transaction, scope, export, now_ms)
-                await self._tell(transaction, Action.EXPORT_DONE, export, facts)
+            if not await Exports(scope).finish(transaction, export, result, now_ms, expires_ms):
+                return
+            await self._release(transaction, scope, export, now_ms)
+            await self._tell(transaction, Action.EXPORT_DONE, export, facts)
         log.info("export.done", export_id=export.public_id, bytes=result.file.bytes, missing_ms=result.missing_ms)
 
     async def _fail(self, scope: Scope, export: Export, failure: Failure) -> None:
         now_ms = self._clock.wall_ms()
         async with scope.write() as transaction:
-            if await Exports(scope).fail(transaction, export, failure, now_ms):
-                await self._release(transaction, scope, export, now_ms)
-                await self._tell(transaction, Action.EXPORT_FAILED, export, {"code": failure.code})
+            if not await Exports(scope).fail(transaction, export, failure, now_ms):
+                return
+            await self._release(transaction, scope, export, now_ms)
+            await self._tell(transaction, Action.EXPORT_FAILED, export, {"code": failure.code})
         log.warning("export.failed", export_id=export.public_id, code=failure.code, detail=failure.detail)
 
     async def _release(self, transaction: CityTransaction, scope: Scope, export: Export, now_ms: int) -> None:

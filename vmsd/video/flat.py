@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vmsd.video.clip_track import ClipTrack
+from vmsd.video.spans import NS_PER_S
 from vmsd.video.spool import Spool
+from vmsd.video.track_runs import rounded
 
 MOVIE_TIMESCALE = 90_000
 SECONDS_1904 = 2_082_844_800
@@ -44,6 +46,23 @@ class Showing:
     empty: int
     length: int
     from_tick: int
+
+
+def first_ns(track: ClipTrack) -> int:
+    """When its first sample is shown, in the time of the clip."""
+    return (track.first_at + track.first_shift) * NS_PER_S // track.timescale
+
+
+def showing_of(track: ClipTrack, from_ns: int, until_ns: int) -> Showing | None:
+    """None for a track that has nothing between these moments of the clip."""
+    scale = track.timescale
+    first = track.first_at + track.first_shift
+    from_tick, until_tick = (rounded(at_ns * scale, NS_PER_S) for at_ns in (from_ns, until_ns))
+    begin, end = max(first, from_tick), min(until_tick, track.end + track.first_shift)
+    if end <= begin:
+        return None
+    empty, length = (rounded(ticks * MOVIE_TIMESCALE, scale) for ticks in (begin - from_tick, end - begin))
+    return Showing(empty, length, begin - track.first_at)
 
 
 def head(tracks: Sequence[tuple[ClipTrack, Showing]], duration: int, created_ms: int, data_bytes: int) -> Pieces:

@@ -9,6 +9,7 @@ from itertools import pairwise
 TOLERANCE_MS = 1_500
 """Less is no gap: pictures come late, and a camera that reconnects at once has lost next to nothing."""
 NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
 TOLERANCE_NS = TOLERANCE_MS * NS_PER_MS
 _JOINED_NS = 2 * NS_PER_MS
 """Ticks of different clocks are rounded: so much is no break."""

@@ -6,6 +6,7 @@ the files' names. What is missing in between is left out, and playing goes on.
 
 from __future__ import annotations
 
+import errno
 import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,18 +19,19 @@ from typing import BinaryIO
 from vmsd.errors import BadMedia
 from vmsd.video.clip import Clip, Source, Tell
 from vmsd.video.clip_track import ClipTrack
-from vmsd.video.flat import MOVIE_TIMESCALE, Showing, head
+from vmsd.video.flat import MOVIE_TIMESCALE, first_ns, head, showing_of
 from vmsd.video.fmp4 import moofs, read_header
 from vmsd.video.fragments import TrackRun, is_sync, runs_of
 from vmsd.video.header import Header, Mtxi
 from vmsd.video.layouts import Layout, read_layouts
-from vmsd.video.spans import NS_PER_MS, TOLERANCE_NS, Spans
+from vmsd.video.spans import NS_PER_MS, NS_PER_S, TOLERANCE_NS, Spans
 from vmsd.video.spool import Spool
 from vmsd.video.track_runs import beginning, further_ns, rounded, scaled, slice_of
 
-NS_PER_S = 1_000_000_000
 SEAMS_PER_S = 10
 """A file that begins within a tenth of a second after the one before it has lost nothing."""
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL}
+"""In the place of the file there is nothing, or a folder, a link, a pipe."""
 _PLAYED_EVERYWHERE = {"h264", "aac", "mp3"}
 
 
@@ -109,7 +111,9 @@ class Stitcher:
                 opened = self._open(source, header, read_layouts(video, header), video)
                 if opened is not None:
                     self._take(opened, header, video)
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
             self._notes.add("file_missing")
         except BadMedia:
             self._notes.add("file_damaged")
@@ -120,40 +124,47 @@ class Stitcher:
         zero_ns = source.start_us * 1000
         if main is None or zero_ns >= self._spans.end_ns:
             return None
-        base_ns, joined = self._place_of(source, header.mtxi)
-        if joined and zero_ns <= self._spans.start_ns and len(self._sources) == 1:
+        joined_ns = self._joined_base(header.mtxi)
+        if joined_ns is not None and zero_ns <= self._spans.start_ns and len(self._sources) == 1:
             # By its name this file has the wanted start: what the one before it has by its own name, it has as well.
             self.close()
             self._begin()
-            base_ns, joined = 0, False
+            joined_ns = None
+        until_ns = self._spans.end_ns - zero_ns
+        if joined_ns is not None:
+            return _File(source, layouts, main.id, header.mtxi, joined_ns, 0, until_ns, joined=True)
         from_tick = 0
-        if zero_ns < self._spans.start_ns and not joined:
+        if zero_ns < self._spans.start_ns:
             wanted = (self._spans.start_ns - zero_ns) * main.timescale // NS_PER_S
             found = beginning(self._fragments(video, header), main.id, wanted)
             if found is None:
                 return None
             from_tick, shown_tick = found
             if self._before is None:
-                base_ns = -from_tick * NS_PER_S // main.timescale
-                self._shown_ns = base_ns + max(self._spans.start_ns - zero_ns, shown_tick * NS_PER_S // main.timescale)
-        until_ns = self._spans.end_ns - zero_ns
-        return _File(source, layouts, main.id, header.mtxi, base_ns, from_tick, until_ns, joined)
+                shown_ns = max(self._spans.start_ns - zero_ns, shown_tick * NS_PER_S // main.timescale)
+                self._shown_ns = shown_ns - from_tick * NS_PER_S // main.timescale
+        base_ns = self._parted_base(source, from_tick * NS_PER_S // main.timescale)
+        return _File(source, layouts, main.id, header.mtxi, base_ns, from_tick, until_ns, joined=False)
 
-    def _place_of(self, source: Source, mtxi: Mtxi | None) -> tuple[int, bool]:
-        """(the clip's time at the file's zero, whether it goes on without a break)."""
+    def _joined_base(self, mtxi: Mtxi | None) -> int | None:
+        """The clip's time at the file's zero, when it goes on without a break."""
+        later_ns = further_ns(self._before.mtxi, mtxi) if self._before else None
+        if self._before is None or later_ns is None:
+            return None
+        base_ns = self._before.base_ns + later_ns
+        return base_ns if abs(base_ns - self._reached_ns) <= TOLERANCE_NS else None
+
+    def _parted_base(self, source: Source, from_ns: int) -> int:
+        """The same of one that does not: as much later as the wall clock says, or at once."""
         before = self._before
         if before is None:
-            return 0, False
-        later_ns = further_ns(before.mtxi, mtxi)
-        if later_ns is not None:
-            base_ns = before.base_ns + later_ns
-            if abs(base_ns - self._reached_ns) <= TOLERANCE_NS:
-                return base_ns, True
+            return -from_ns
         base_ns = before.base_ns + (source.start_us - before.source.start_us) * 1000
-        if base_ns < self._reached_ns - TOLERANCE_NS:
+        begins_ns = base_ns + from_ns
+        if begins_ns < self._reached_ns - TOLERANCE_NS:
             self._notes.add("overlap")
-        near = self._reached_ns <= base_ns <= self._reached_ns + TOLERANCE_NS
-        return (base_ns if near else self._reached_ns), False
+        near = self._reached_ns <= begins_ns <= self._reached_ns + TOLERANCE_NS
+        return base_ns if near else self._reached_ns - from_ns
 
     def _take(self, file: _File, header: Header, video: BinaryIO) -> None:
         self._awaits_sync = not file.joined
@@ -254,8 +265,8 @@ class Stitcher:
         for track in self._tracks.values():
             track.finish()
         tracks = sorted(self._tracks.values(), key=lambda track: track.kind, reverse=True)
-        from_ns, until_ns = max(self._shown_ns, min(map(_first_ns, tracks))), self._spans.reached_ns
-        shown = [(track, part) for track in tracks if (part := _showing(track, from_ns, until_ns)) is not None]
+        from_ns, until_ns = max(self._shown_ns, min(map(first_ns, tracks))), self._spans.reached_ns
+        shown = [(track, part) for track in tracks if (part := showing_of(track, from_ns, until_ns)) is not None]
         if not shown:
             self.close()
             return None
@@ -282,19 +293,3 @@ class Stitcher:
         self._ranges.close()
         for track in self._tracks.values():
             track.close()
-
-
-def _first_ns(track: ClipTrack) -> int:
-    return (track.first_at + track.first_shift) * NS_PER_S // track.timescale
-
-
-def _showing(track: ClipTrack, from_ns: int, until_ns: int) -> Showing | None:
-    """None for a track that has nothing between these moments of the clip."""
-    scale = track.timescale
-    first = track.first_at + track.first_shift
-    from_tick, until_tick = (rounded(at_ns * scale, NS_PER_S) for at_ns in (from_ns, until_ns))
-    begin, end = max(first, from_tick), min(until_tick, track.end + track.first_shift)
-    if end <= begin:
-        return None
-    empty, length = (rounded(ticks * MOVIE_TIMESCALE, scale) for ticks in (begin - from_tick, end - begin))
-    return Showing(empty, length, begin - track.first_at)

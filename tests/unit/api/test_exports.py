@@ -47,7 +47,7 @@ async def recorded(town: Town) -> list[str]:
 
 async def made(town: Town, export_id: str) -> dict[str, Any]:
     """The export once the daemon's task has made it."""
-    task = town.served.daemon.exporter
+    task = town.served.daemon.evidence.exporter
     town.served.clock.pass_s(30)
     for _ in range(20):
         await task.once()

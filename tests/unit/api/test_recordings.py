@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -136,6 +138,19 @@ async def test_a_whole_file_is_taken_away_in_parts_under_a_name_that_tells_what_
     assert len(await archive.told("recording.downloaded")) == 2
     assert (await archive.ask("GET", path)).status == 403
     assert (await archive.ask("GET", path, who=archive.town.other)).status == 404
+
+
+async def test_a_disk_that_fails_is_no_fault_of_the_program(archive: Archive, monkeypatch):
+    who, item = await downloader(archive), archive.recordings[archive.square][0]
+    path, stat = write_file(archive, item), Path.stat
+
+    def failing(self: Path, **how: bool) -> os.stat_result:
+        if self == path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return stat(self, **how)
+
+    monkeypatch.setattr(Path, "stat", failing)
+    assert (await archive.ask("GET", f"/recordings/{item['id']}/download", who=who)).status == 404
 
 
 async def test_of_a_file_that_is_still_written_what_is_whole_is_taken_away(archive: Archive):

@@ -1,7 +1,10 @@
 """Replay over HTTP: playlists whose bytes play, spoiled files, sound that is left out, and who may see it."""
 
+import os
 import re
 import subprocess
+import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from vmsd.clock import rfc3339
 from vmsd.host.tree import Folder
 from vmsd.model.person import Role, Verb
 from vmsd.model.segment import Segment, SegmentFlag, SegmentState, segment_file_name
+from vmsd.services import derived, recordings, replay
 from vmsd.tasks.derivatives import Derivatives
 
 START_MS = mp4.EPOCH_MS
@@ -190,6 +194,57 @@ async def test_files_that_follow_seamlessly_leave_no_time_between_them(archive):
     assert [sum(entry.seconds for entry in found.entries if entry.uri == uri) for uri, _ in found.heads] == [21, 20, 20]
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["start=0001-01-01T00:00:00%2B14:00&end=2999-01-01T00:00:00Z", f"start={at(0)}&end=9999-12-31T23:59:59.9999999Z"],
+)
+async def test_a_period_from_one_end_of_time_to_the_other_is_played(archive, query):
+    await archive.put(0, recorded(20), 20)
+    path = f"/replay/stream_{archive.camera['id']}/index.m3u8?{query}"
+    assert (await archive.town.ask("GET", path, who=archive.town.gestor)).status == 200
+
+
+async def test_what_takes_long_to_be_made_ready_is_asked_for_again(archive, monkeypatch):
+    for number in range(2 * derived.BATCH):
+        await archive.put(number * 20, recorded(10, number), 10)
+    understand, read, goes_on = derived.Derived.understand, Counter(), threading.Event()
+
+    def slow(self, folder, segment, stored):
+        read[segment.start_us] += 1
+        if len(read) > derived.BATCH:
+            goes_on.wait(20)
+        return understand(self, folder, segment, stored)
+
+    monkeypatch.setattr(derived.Derived, "understand", slow)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(replay, "PATIENCE_S", 2)
+        await archive.playlist(0, 640, status=429)
+    goes_on.set()
+    assert (await archive.playlist(0, 640)).seconds == pytest.approx(320)
+    assert [read[start] for start in sorted(read)[: derived.BATCH]] == [1] * derived.BATCH
+
+
+async def test_much_of_the_work_for_a_long_period_holds_nobody_up(archive, monkeypatch):
+    await archive.put(0, recorded(30), 30)
+    await (await keeper(archive)).once()
+    seal, read, threads = recordings.SegmentIds.seal, derived.read_sheet, set()
+
+    def noted(work):
+        def run(*given):
+            threads.add(threading.current_thread())
+            return work(*given)
+
+        return run
+
+    monkeypatch.setattr(recordings.SegmentIds, "seal", noted(seal))
+    await archive.playlist(0, 30)
+    monkeypatch.setattr(recordings.SegmentIds, "seal", seal)
+    monkeypatch.setattr(derived, "read_sheet", noted(read))
+    assert (await thumbnails(archive, 0, 30))["sheets"]
+    assert threads
+    assert threading.main_thread() not in threads
+
+
 async def test_the_running_file_is_played_as_far_as_it_goes(archive):
     data = bytes(mp4.recording(30).data)
     path = await archive.put(0, data, 30, running=True)
@@ -345,7 +400,7 @@ async def test_what_was_made_goes_with_its_recording_and_comes_again_when_it_was
     cuts, sheet = sorted(folder.iterdir())
     good = cuts.read_bytes()
     cuts.write_bytes(good[:-3] + b"xyz")
-    archive.town.served.daemon._derived._cache._found.clear()
+    archive.town.served.daemon.evidence.derived._cache._found.clear()
     assert (await archive.playlist(0, 30)).seconds == pytest.approx(30)
     await task.once()
     assert cuts.read_bytes() == good
@@ -374,12 +429,42 @@ async def test_a_recording_without_a_picture_is_tried_once(archive):
     assert (await archive.playlist(0, 20)).seconds == pytest.approx(20)
 
 
+async def test_a_decoder_that_is_not_there_says_nothing_of_a_recording(archive, monkeypatch):
+    await archive.put(0, recorded(20), 20)
+    task = await keeper(archive)
+    with monkeypatch.context() as without:
+        without.setattr(archive.town.served.daemon.evidence._sprites, "_argv", ("/bin/false",))
+        await task.once()
+    folder = archive.root / ".derived" / archive.folder.city / archive.folder.camera
+    assert [one.suffix for one in folder.iterdir()] == [".cuts"]
+    await (await keeper(archive)).once()
+    assert (await thumbnails(archive, 0, 20))["sheets"]
+
+
+async def test_a_sheet_has_its_bytes_on_the_disk_before_its_name(archive, monkeypatch):
+    await archive.put(0, recorded(20), 20)
+    task, done = await keeper(archive), []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: done.append(os.fstat(handle).st_size) or sync(handle))
+    monkeypatch.setattr(Path, "replace", lambda path, to: done.append(to.suffix) or replace(path, to))
+    await task.once()
+    folder = archive.root / ".derived" / archive.folder.city / archive.folder.camera
+    sizes = {one.suffix: one.stat().st_size for one in folder.iterdir()}
+    assert done == [sizes[".cuts"], ".cuts", sizes[".jpg"], ".jpg"]
+
+
+@pytest.mark.parametrize(("end", "status"), [("2026-02-05T00:00:00Z", 200), ("2026-02-05T00:00:01Z", 422)])
+async def test_pictures_are_told_of_35_days(archive, end, status):
+    path = f"/api/v1/cameras/{archive.camera['id']}/thumbnails?start=2026-01-01T00:00:00Z&end={end}"
+    assert (await archive.town.ask("GET", path, who=archive.town.guard)).status == status
+
+
 async def keeper(archive):
     volume, daemon = archive.town.served.daemon._volume, archive.town.served.daemon
     await volume.watch.settle(archive.town.served.base.database)
     await volume.watch.look()
     archive.town.served.close_breaker()
-    return Derivatives(volume.system, daemon._derived, daemon._workers.sprites, volume.watch)
+    return Derivatives(volume.system, daemon.evidence.derived, daemon.evidence._sprites, volume.watch)
 
 
 async def thumbnails(archive, from_s, to_s, **query):

@@ -15,6 +15,7 @@ from tests.unit.tasks.recording_box import NOW_MS
 from vmsd.clock import rfc3339
 from vmsd.model.audit import fingerprint
 from vmsd.model.segment import Segment, SegmentFlag, SegmentState
+from vmsd.services.continuity import coverage_of
 
 CAMERAS = "/api/v1/cameras"
 CONTINUITY = "/api/v1/continuity"
@@ -193,6 +194,11 @@ async def test_a_certificate_says_all_of_a_period_and_is_signed_and_written_down
     log = await get(town, "/api/v1/audit?action=continuity.certified")
     (row,) = log["items"]
     assert row["facts"]["certificate"] == certificate["id"]
+
+
+def test_a_certificate_gives_away_no_share_of_what_was_recorded():
+    assert [coverage_of(share, 10_000) for share in range(10_001)] == [share / 10_000 for share in range(10_001)]
+    assert (coverage_of(9_999_999, 10_000_000), coverage_of(0, 0)) == (0.9999, 1)
 
 
 async def test_a_certificate_somebody_changed_is_not_what_the_box_signed(town, camera):

@@ -126,6 +126,11 @@ def test_a_purge_explains_what_was_purged_and_not_a_second_more():
     ]
 
 
+def test_the_moment_between_a_deleted_file_and_the_next_one_is_no_gap_of_its_own():
+    purge = Gap(30_000, 60_000, GapCause.PURGE, "space", 9_000_000)
+    assert explain([Stretch(29_980, 60_020)], [[purge]]) == [Gap(29_980, 60_020, GapCause.PURGE, "space", 9_000_000)]
+
+
 def test_subtracting_and_joining_lose_nothing():
     assert subtract(Stretch(0, 100), [Stretch(10, 20), Stretch(15, 30), Stretch(90, 120)]) == [(0, 10), (30, 90)]
     assert union([(5, 9), (0, 5), (20, 20), (8, 12)]) == [(0, 12)]

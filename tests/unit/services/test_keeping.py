@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tasks.recording_box import DAY_MS, HOUR_MS, KEY, NOW_MS, Box, open_box
-from vmsd.errors import Conflict, Invalid
+from vmsd.errors import Conflict, Invalid, NotFound
 from vmsd.model.audit import Who
 from vmsd.model.keeping import Keeping, merged, without
 from vmsd.model.segment import PurgeReason, Segment, SegmentFlag, SegmentState
+from vmsd.services.holds import CityHolds, Request
 from vmsd.services.incidents import CityIncidents
 from vmsd.services.keeping import CityKeeping, Part
 from vmsd.services.keeping_files import KeptFiles, inner, outer
@@ -42,6 +43,7 @@ class Keep:
         self.keeping = CityKeeping(self.scope, self, box.audit, box.clock, box.watch, by=WHO)
         self.files = KeptFiles(self.scope, self.keeping, box.clock)
         self.incidents = CityIncidents(self.scope, self.keeping, box.audit, box.clock, by=WHO)
+        self.holds = CityHolds(self.scope, self.keeping, box.audit, box.clock, by=WHO)
         self.recordings = CityRecordings(self.scope, SegmentIds(KEY))
 
     async def list(self, **_: Any) -> list[Any]:
@@ -133,6 +135,27 @@ async def test_preserving_one_file_keeps_none_beside_it_though_they_overlap_a_li
     await keep.files.preserve(wanted, keep.camera, "furto")
     assert [len(one.kept) for one in await keep.recordings.with_kept([before, wanted, after])] == [0, 1, 0]
     assert await keep.survive(before, wanted, after) == [1]
+
+
+async def test_a_file_whose_deletion_has_begun_is_not_said_to_be_preserved(keep: Keep):
+    (recording,) = await keep.record(keep.segment(NOW_US - 3_600_000_000, 60_000))
+    await keep.box.system.mark([recording.segment], PurgeReason.SPACE)
+    with pytest.raises(NotFound):
+        await keep.files.preserve(recording, keep.camera, "too late")
+    assert await keep.kept() == []
+
+
+async def test_what_somebody_has_just_added_is_not_let_go_unseen(keep: Keep):
+    part, more = keep.part(NOW_MS, NOW_MS + HOUR_MS), keep.part(NOW_MS + HOUR_MS, NOW_MS + 2 * HOUR_MS)
+    incident = await keep.incidents.add("x", "", [part])
+    await keep.incidents.extend(incident, [more])
+    with pytest.raises(Conflict):
+        await keep.incidents.close(incident)
+    hold = await keep.holds.add(Request("1", "x", "x"), NOW_MS + DAY_MS, [part])
+    await keep.holds.extend(hold, [more])
+    with pytest.raises(Conflict):
+        await keep.holds.end(hold)
+    assert await keep.kept(Keeping.INCIDENT) == await keep.kept(Keeping.HOLD) == [(NOW_MS, NOW_MS + 2 * HOUR_MS)]
 
 
 async def test_preserving_a_file_twice_is_preserving_it_once(keep: Keep):

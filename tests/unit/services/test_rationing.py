@@ -11,6 +11,8 @@ from tests.unit.tasks.recording_box import NOW_MS, Box, open_box
 from vmsd.services.rationing import FORECAST_H, Rationing, Supply, choose, hours_of, remembered
 from vmsd.store.audit import Audit
 from vmsd.store.protected import Candidate
+from vmsd.store.scope import Scope
+from vmsd.store.switches import Switches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -112,6 +114,23 @@ async def test_cameras_stop_in_order_until_what_is_left_lasts_a_day_for_the_othe
     await bench.judge(0, 30, rates)
     assert bench.applied[-1] == {first, third, fourth}
     assert second not in bench.applied[-1]
+
+
+async def test_a_timeline_can_tell_when_which_camera_was_stopped(box: Box):
+    """Also of one that somebody else has switched off meanwhile, and that is no candidate any more."""
+    bench = Bench(box)
+    keys = await bench.cameras()
+    rates = dict.fromkeys(keys, float(DAILY))
+    await bench.judge(0, 50, rates)
+    stopped = sorted(bench.applied[-1])
+    async with box.database.write() as transaction:
+        await transaction.execute("UPDATE camera SET recording_enabled = 0", {})
+    box.clock.pass_s(60)
+    await bench.judge(500, 600, rates, kept_gb=10)
+    for key in keys:
+        found = await Switches(Scope(box.database, key[0])).between(key[1], 0, NOW_MS + 60_001, rationed=True)
+        history = [(NOW_MS, False), (NOW_MS + 60_000, True)] if key in stopped else []
+        assert [tuple(switch) for switch in found] == history
 
 
 async def test_they_record_again_by_themselves_and_not_at_once(box: Box):

@@ -334,6 +334,57 @@ async def test_gaps_spans_and_coverage_always_add_up(scene: Scene):
     assert found.coverage == pytest.approx(recorded / (recorded + missing))
 
 
+async def test_a_camera_misses_nothing_while_it_is_being_connected_for_the_first_time(scene: Scene):
+    scene.box.clock.wall = scene.camera.created_ms + 6_000
+    just_added = await scene.get(-310, 0)
+    assert (just_added.gaps, just_added.from_ms, just_added.coverage) == ([], just_added.to_ms, 1.0)
+    await scene.record(-300 + 0.1, 10)
+    scene.box.clock.wall = NOW_MS
+    found = await scene.get(-310, -295)
+    assert (found.gaps, minutes(found.from_ms)) == ([], pytest.approx(-299.9))
+    await scene.sql("UPDATE camera SET created_ms = :ms", ms=scene.camera.created_ms - 15_000)
+    scene.camera = await camera_again(scene)
+    assert [minutes(gap.start_ms) for gap in (await scene.get(-310, -295)).gaps] == [-300.25]
+
+
+async def test_a_recording_of_a_time_nobody_vouches_for_does_not_make_the_camera_older(scene: Scene):
+    doubted = -30 * 24 * 60
+    await scene.record(doubted, 10, flags=SegmentFlag.CLOCK_UNTRUSTED)
+    before = await scene.get(-600, -300)
+    assert (before.gaps, before.from_ms) == ([], before.to_ms)
+    there = await scene.get(doubted - 60, doubted + 10)
+    assert ([minutes(span.start_ms) for span in there.spans], there.gaps) == ([doubted], [])
+    shown = [day.recorded_ms // MINUTE_MS for day in await scene.timeline.days(scene.camera, 2026, 10)]
+    assert shown == [10]
+
+
+async def test_a_silence_that_is_called_otherwise_after_the_period_is_no_event_of_it(scene: Scene):
+    await scene.record(0, 50)
+    await scene.say(50, State.STALLED, Cause.NO_DATA)
+    await scene.say(65, State.OFFLINE, Cause.PORT_CLOSED)
+    await scene.say(120, State.ONLINE)
+    events = [(one.kind, minutes(one.start_ms), one.open) for one in (await scene.get(0, 60)).events]
+    assert events == [("camera.stalled", 50, False)]
+
+
+async def test_a_camera_the_box_itself_stopped_for_want_of_room_says_so(scene: Scene):
+    async with scene.scope.write() as transaction:
+        for minute, enabled in ((10, False), (20, True)):
+            at_ms = T0 + minute * MINUTE_MS
+            switches = Switches(scene.scope)
+            await switches.add(transaction, scene.camera.id, at_ms, enabled=enabled, rationed=True)
+    await scene.record(0, 10)
+    await scene.record(20, 10)
+    assert await scene.gaps(0, 30) == [(10, 20, "breaker", "rationed")]
+
+
+async def test_an_outage_tells_a_city_nothing_of_the_others_and_is_of_no_period_it_is_over_before(scene: Scene):
+    await scene.outage(OutageKind.POWER, 10, 20, cameras=37, torn=4, lost_s=2, integrity="ok")
+    (event,) = (await scene.get(0, 30)).events
+    assert event.facts == {"integrity": "ok"}
+    assert (await scene.get(20, 30)).events == []
+
+
 async def test_thousands_of_short_silences_are_told_from_one_another(scene: Scene):
     """More lines of history than one answer of the store holds."""
     async with scene.scope.write() as transaction:

@@ -55,6 +55,7 @@ class ExportBox:
             BoxSeal(BOX_KEY),
             SegmentIds(self.keys.recording_ids),
             "Central de Teste",
+            "America/Sao_Paulo",
             lambda: {"vmsd": "0", "mediamtx": "1.20.1"},
         )
         maker = ExportMaker(
@@ -65,7 +66,6 @@ class ExportBox:
             box.clock,
             sealer,
             recordings_dir=settings.recordings_dir,
-            time_zone="America/Sao_Paulo",
             threads=rules_of.at_once,
         )
         exporter = Exporter(box.database, maker, self.room, box.watch, box.audit, box.keeper, box.clock, rules_of)

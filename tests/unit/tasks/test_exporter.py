@@ -6,37 +6,26 @@ import asyncio
 import errno
 import hashlib
 import io
-import json
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.tasks.export_box import START_MS, ExportBox, wish
-from tests.unit.tasks.recording_box import BOX_KEY, DAY_MS, NOW_MS, Box, open_box
+from tests.unit.tasks.export_box import GUARD, START_MS, ExportBox, wish
+from tests.unit.tasks.recording_box import DAY_MS, open_box
 from vmsd.errors import Conflict, Invalid, NotFound, StorageFull, TooMany
-from vmsd.model.export import ExportFormat, ExportState
+from vmsd.model.export import ExportState
 from vmsd.model.person import Rights, Verb
 from vmsd.model.timeline import GapCause
+from vmsd.services.download_audit import DownloadAudit
 from vmsd.services.export_work import Work
 from vmsd.services.storage import BreakerState, OpenReason
-from vmsd.store.holds import Holds
-from vmsd.store.scope import Scope
-from vmsd.verifier import verificar
 from vmsd.video import clip
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 DONE, FAILED, CANCELLED, QUEUED = ExportState.DONE, ExportState.FAILED, ExportState.CANCELLED, ExportState.QUEUED
-
-
-@pytest.fixture
-async def exports(box: Box) -> AsyncIterator[ExportBox]:
-    opened = ExportBox(box)
-    yield opened
-    await opened.close()
 
 
 async def test_an_export_of_two_files_and_a_gap_is_one_film_that_says_what_is_missing(exports: ExportBox):
@@ -59,77 +48,6 @@ async def test_an_export_of_two_files_and_a_gap_is_one_film_that_says_what_is_mi
     assert (gap.start_ms, gap.end_ms) == (START_MS + 8000, START_MS + 20_000)
     assert await exports.kept() == 0
     assert await exports.actions() == ["export.asked", "export.done"]
-
-
-async def test_a_package_holds_the_originals_bit_by_bit_and_verifies(exports: ExportBox):
-    camera, other = await exports.box.camera(1), await exports.box.camera(2)
-    first, second = await exports.record(camera, START_MS, START_MS + 4000)
-    await exports.record(other, START_MS)
-    asked = await exports.city().ask(wish(camera, other, seconds=6, format=ExportFormat.PACKAGE))
-    export = await exports.made(exports.exporter(), asked)
-    assert export.state is DONE, export.failure
-    path = exports.folder(export) / export.result.file.name
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == export.result.file.sha256
-
-    report = verificar.verify(str(path))
-    assert not report.findings, report.findings
-    with zipfile.ZipFile(path) as package:
-        assert package.testzip() is None
-        manifest = json.loads(package.read("manifest.json"))
-        one, two = manifest["cameras"]
-        for original, place in ((first, 0), (second, 1)):
-            segment = one["segments"][place]
-            assert package.read(segment["path"]) == original.read_bytes()
-            assert segment["sha256"] == hashlib.sha256(original.read_bytes()).hexdigest()
-            assert (segment["hashed"], segment["altered"]) == ("at_close", False)
-        assert two["missing_seconds"] == 2
-        extract = json.loads(package.read("audit-extract.json"))
-        assert "export.asked" in [row["action"] for row in extract["rows"]]
-        assert not {"seq", "previous"} & set(extract["rows"][0])
-        assert package.read(one["viewing_copy"])[4:8] == b"ftyp"
-        assert package.read("termo.pdf")[:5] == b"%PDF-"
-    signature = json.loads(zipfile.ZipFile(path).read("signature.json"))
-    assert BOX_KEY.signed(zipfile.ZipFile(path).read("manifest.json"), bytes.fromhex(signature["signature"]))
-
-
-async def test_a_byte_changed_after_the_recording_was_closed_is_said_in_the_package(exports: ExportBox):
-    camera = await exports.box.camera()
-    (path,) = await exports.record(camera, START_MS)
-    at_close = hashlib.sha256(path.read_bytes()).hexdigest()
-    data = bytearray(path.read_bytes())
-    data[-10] ^= 1
-    path.write_bytes(data)
-    asked = await exports.city().ask(wish(camera, format=ExportFormat.PACKAGE))
-    export = await exports.made(exports.exporter(), asked)
-    assert export.state is DONE, export.failure
-    package = exports.folder(export) / export.result.file.name
-    manifest = json.loads(zipfile.ZipFile(package).read("manifest.json"))
-    (segment,) = manifest["cameras"][0]["segments"]
-    (listed,) = [file for file in manifest["files"] if file["what"] == "original"]
-    assert segment["altered"] is True
-    assert segment["sha256"] == at_close
-    assert listed["sha256"] == hashlib.sha256(data).hexdigest()
-    report = verificar.verify(str(package))
-    assert not report.findings, report.findings
-    assert [note.code for note in report.notes] == ["segment_altered"]
-
-
-async def test_a_package_for_a_hold_tells_who_asked_for_it(exports: ExportBox):
-    camera = await exports.box.camera()
-    await exports.record(camera, START_MS)
-    scope, said = Scope(exports.box.database, 1), {"number": "Of. 9", "authority": "1ª Vara", "purpose": "Inquérito"}
-    async with scope.write() as transaction:
-        by = {"person": None, "person_name": "gestora", "deadline_ms": NOW_MS + DAY_MS, "now_ms": NOW_MS}
-        hold = await Holds(scope).add(transaction, **said, **by)
-    wanted = wish(camera, format=ExportFormat.PACKAGE, hold_id=hold.public_id)
-    export = await exports.made(exports.exporter(), await exports.city().ask(wanted))
-    assert export.hold == hold.public_id
-    with zipfile.ZipFile(exports.folder(export) / export.result.file.name) as package:
-        custody = json.loads(package.read("custody.json"))
-    assert custody["procedure"]["authority"] == "1ª Vara"
-    steps = [event["step"] for event in custody["events"]]
-    assert set(steps) == {"reconhecimento", "isolamento", "fixacao", "coleta", "acondicionamento"}
-    assert "Of. 9" in next(event["detail"] for event in custody["events"] if event["step"] == "reconhecimento")
 
 
 async def test_films_of_two_cameras_come_in_one_zip(exports: ExportBox):
@@ -191,6 +109,37 @@ async def test_a_cancelled_export_stops_at_once_and_leaves_nothing(exports: Expo
     slow.hold = False
     await city.retry(export)
     assert (await exports.made(exporter, export)).state is DONE
+
+
+async def test_what_is_asked_for_again_waits_for_its_former_making_to_stop(exports: ExportBox, monkeypatch):
+    """Both would write into the same folder."""
+    camera = await exports.box.camera()
+    await exports.record(camera, START_MS)
+    city, exporter, slow = exports.city(), exports.exporter(at_once=2), Slow(monkeypatch)
+    asked = await city.ask(wish(camera))
+    await until_begun(exporter, slow)
+    await city.cancel(await exports.get(asked))
+    await city.retry(await exports.get(asked))
+    await exporter.once()
+    assert (await exports.get(asked)).state is QUEUED
+    slow.hold = False
+    assert (await exports.made(exporter, asked)).state is DONE
+    assert await exports.kept() == 0
+
+
+async def test_of_two_exports_that_do_not_fit_together_the_second_waits(exports: ExportBox, monkeypatch):
+    camera = await exports.box.camera()
+    await exports.record(camera, START_MS)
+    city, exporter, slow = exports.city(), exports.exporter(at_once=2), Slow(monkeypatch)
+    first, second = await city.ask(wish(camera)), await city.ask(wish(camera))
+    monkeypatch.setattr(exports.room, "free_bytes", lambda: first.total_bytes + second.total_bytes - 1)
+    await until_begun(exporter, slow)
+    await exporter.once()
+    states = {(await exports.get(one)).state for one in (first, second)}
+    assert states == {ExportState.RUNNING, QUEUED}
+    slow.hold = False
+    for one in (first, second):
+        assert (await exports.made(exporter, one)).state is DONE
 
 
 async def test_a_stop_of_the_daemon_costs_nothing_but_the_work_begun(exports: ExportBox, monkeypatch):
@@ -301,9 +250,22 @@ async def test_what_makes_no_sense_is_refused_and_says_why(exports: ExportBox):
     ):
         with pytest.raises(Invalid):
             await city.ask(refused)
+    cancelled = await city.ask(wish(camera))
+    await city.cancel(cancelled)
     await city.ask(wish(camera))
     with pytest.raises(TooMany):
         await city.ask(wish(camera))
+    with pytest.raises(TooMany):
+        await city.retry(await exports.get(cancelled))
+
+
+async def test_requests_that_come_together_are_written_down_as_one_download(exports: ExportBox):
+    camera = await exports.box.camera()
+    await exports.record(camera, START_MS)
+    export = await exports.made(exports.exporter(), await exports.city().ask(wish(camera)))
+    downloads = DownloadAudit(exports.box.audit, exports.box.clock)
+    await asyncio.gather(*(downloads.seen(GUARD, 1, export, export.result.file.sha256) for _ in range(8)))
+    assert (await exports.actions()).count("export.downloaded") == 1
 
 
 async def test_files_that_cannot_be_read_as_video_are_nothing_recorded(exports: ExportBox):

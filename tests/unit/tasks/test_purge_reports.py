@@ -6,8 +6,9 @@ from datetime import datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from tests.unit.tasks.recording_box import DAY_MS, NOW_MS, Box
+from tests.unit.tasks.recording_box import BOX_KEY, DAY_MS, NOW_MS, Box
 from vmsd.clock import parse_rfc3339
+from vmsd.services.box_seal import BoxSeal
 from vmsd.services.purges import PurgeParts
 from vmsd.store.purge_reports import PurgeReports
 from vmsd.store.scope import Scope
@@ -17,7 +18,9 @@ ZONE = "America/Sao_Paulo"
 
 
 def reporter(box: Box) -> PurgeReporter:
-    return PurgeReporter(PurgeParts(box.database, box.audit, box.clock, "Prefeitura", ZONE), box.keeper)
+    identity, software = BoxSeal(BOX_KEY).identity, {"vmsd": "0.4.0", "mediamtx": None}
+    parts = PurgeParts(box.database, box.audit, box.clock, "Prefeitura", ZONE, identity, lambda: software)
+    return PurgeReporter(parts, box.keeper)
 
 
 async def reports(box: Box, city: int) -> list[tuple[int, int]]:

@@ -187,6 +187,19 @@ def test_what_was_recorded_twice_because_the_clock_was_put_back_counts_once(run:
     assert "overlap" in clip.notes
 
 
+def test_a_film_that_begins_where_two_recordings_overlap_never_stands_still(tmp_path: Path):
+    sources = []
+    for number, start_ms in ((0, START_MS), (7, START_MS + 2000)):
+        path = tmp_path / f"{number}.mp4"
+        path.write_bytes(part_of(encoded(*B_FRAMES), 0, 6, number=number, start_ms=start_ms))
+        sources.append(source_of(path, start_ms))
+    clip, path = made(sources, 5, 8, tmp_path)
+    assert clip.delivered_ms == 3000
+    times = shown_frames(path)
+    assert max(after - at for at, after in pairwise(times)) < 0.2
+    assert float(probe(path)["format"]["duration"]) == pytest.approx(len(times) / 10, abs=0.2)
+
+
 def test_a_camera_that_changes_its_codec_settings_gets_a_second_description(tmp_path: Path):
     small, large = encoded(*PLAIN), encoded(*PLAIN, "-vf", "scale=320:240")
     paths = [tmp_path / "small.mp4", tmp_path / "large.mp4"]
@@ -233,10 +246,12 @@ def test_of_a_torn_file_it_takes_what_is_whole_and_of_a_hostile_one_nothing(run:
     torn = tmp_path / "1.mp4"
     torn.write_bytes(torn.read_bytes()[:-2000])
     (tmp_path / "junk.mp4").write_bytes(os.urandom(5000))
+    (tmp_path / "link.mp4").symlink_to("link.mp4")
     sources = [
         run[0],
         source_of(tmp_path / "gone.mp4", START_MS + 1),
         source_of(tmp_path / "junk.mp4", START_MS + 2),
+        source_of(tmp_path / "link.mp4", START_MS + 3),
         *run[1:],
     ]
     clip, path = made(sources, 0, 6, tmp_path)

@@ -192,6 +192,9 @@ CREATE TABLE delivery (
 
 CREATE INDEX purge_time ON purge (city_id, purged_ms);
 
+-- What the log has on a few subjects goes into every sealed package: the log grows for ever.
+CREATE INDEX audit_subject ON audit (city_id, subject) WHERE subject IS NOT NULL;
+
 CREATE TABLE purge_report (
     city_id INTEGER NOT NULL REFERENCES city (id),
     id INTEGER NOT NULL CHECK (id > 0),

@@ -14,11 +14,12 @@ import { bytes, count, percent, say } from "./words.js";
 
 const PAGE = 50;
 const FOLLOW_MS = 2000;
-const REFRESH_MS = 20_000;
+const REFRESH_EVERY = 10;
 const BADGES = { queued: "starting", running: "starting", done: "online", failed: "offline" };
 const known = new Map();
 let cursor = null;
 let drawn = "";
+let turns = 0;
 
 /** The newest, whoever asked for them. */
 async function refresh() {
@@ -37,6 +38,12 @@ async function follow() {
   const open = [...known.values()].filter(isUnderWay);
   const answers = await Promise.allSettled(open.map(({ id }) => api(`/exports/${id}`)));
   take(answers.filter(({ status }) => status === "fulfilled").map(({ value }) => value));
+}
+
+/** Never both at once: an answer that was overtaken would turn the clock back. */
+function look() {
+  turns += 1;
+  return turns % REFRESH_EVERY ? follow() : refresh();
 }
 
 /** Nothing is touched while it stands as it stood: somebody may be copying a hash. */
@@ -126,8 +133,7 @@ dressDetails(refresh);
 dressForm(refresh);
 begin(async () => {
   await refresh();
-  repeat(follow, FOLLOW_MS);
-  repeat(refresh, REFRESH_MS);
+  repeat(look, FOLLOW_MS);
   $("#add").disabled = false;
   openAsked();
 });
