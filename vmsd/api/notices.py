@@ -13,8 +13,9 @@ from vmsd.services.answers import NoticeAnswer
 
 @operation(answer=Listing[NoticeAnswer])
 async def list_notices(request: web.Request) -> web.Response:
-    """Of the recordings the caller may replay: holds about to end, video about to go. The box's own are in `/states`.
+    """Holds the caller may confirm and that end soon, video they may replay and that goes soon.
 
+    The box's own are in `/states`. Codes:
     `holds_ending` 7 days before, `holds_ending_today` 1 day before, `recordings_expiring` within 24 h.
     """
     found = await city_of(request).notices.list()

@@ -90,7 +90,7 @@ def custody(export: Export, hold: Hold | None, now_ms: int, recorded: tuple[int,
         keeper = (hold.person_name or "", "")
         said = f"requisição {hold.number}, {hold.authority}: {hold.purpose}"
         events.append(_event("reconhecimento", hold.created_ms, keeper, said))
-        events.append(_event("isolamento", hold.created_ms, keeper, "guarda registrada: nada do período é apagado"))
+        events.append(_event("isolamento", hold.created_ms, keeper, "retenção registrada: nada do período é apagado"))
     else:
         events.append(_event("isolamento", export.created_ms, asked, "nada do período é apagado durante a exportação"))
     fixed = f"SHA-256 de {hashed} gravações no fechamento e de {hashed_late} na exportação"

@@ -67,9 +67,9 @@ class CityHolds:
         return await self._whole(await self._store.list(seen.keys(), before=before, limit=limit, ended=ended))
 
     async def ending(self, within_ms: int) -> Sequence[Hold]:
-        """Active ones that will end within this time, the first to end first."""
-        seen = await self._keeping.cameras(Verb.REPLAY)
-        return await self._store.ending(self._clock.wall_ms() + within_ms, cameras=seen.keys())
+        """Active ones that will end within this time and that the caller may confirm, the first to end first."""
+        kept = await self._keeping.cameras(Verb.PRESERVE)
+        return await self._store.ending(self._clock.wall_ms() + within_ms, cameras=kept.keys())
 
     async def get(self, public_id: str, verb: Verb = Verb.REPLAY) -> WholeHold:
         """`NotAllowed` for who may see it and not do `verb` with all of its cameras."""
