@@ -11,7 +11,10 @@ from pypdf import PdfReader
 from tests.unit.api.conftest import Town
 from tests.unit.api.kept import DAY_MS, HOUR_MS, MINUTE_MS, Archive, at, make_archive
 from tests.unit.tasks.recording_box import NOW_MS
+from vmsd import __version__
+from vmsd.host.signing import load_box_key
 from vmsd.model.segment import PurgeReason, Segment, SegmentFlag, SegmentState
+from vmsd.paper.words import spaced
 from vmsd.services.storage import Capacity, Shortage
 from vmsd.store.deletable import free_stretches
 from vmsd.store.purges import Purge, ledger_digest
@@ -108,6 +111,9 @@ async def test_the_report_is_printed(archive: Archive):
     text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.raw)).pages)
     assert "3 gravações foram apagadas" in text
     assert "Praça / norte" in text
+    fingerprint = load_box_key(archive.town.served.site.settings.data_dir).fingerprint
+    assert f"caixa {spaced(fingerprint[:16])}" in text
+    assert f"vmsd {__version__}" in text
 
 
 async def test_reports_are_for_who_manages_every_camera_of_the_city(archive: Archive):
