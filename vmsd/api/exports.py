@@ -7,15 +7,14 @@ from typing import Annotated
 from uuid import UUID
 
 from aiohttp import hdrs, web
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
-from vmsd.api.bodies import Body, Moment, Page, json_answer, naming_cursor, page_of, query_of, read_body
+from vmsd.api.bodies import Body, End, Moment, Page, json_answer, ms_of, naming_cursor, page_of, query_of, read_body
 from vmsd.api.door import caller_of, city_of
 from vmsd.api.files import serve_file
 from vmsd.api.ids import id_in_path
-from vmsd.api.keeping import LINE, PLAIN, ByAnswer, Line, ms_of, time_or_none
+from vmsd.api.keeping import LINE, PLAIN, ByAnswer, Line, time_or_none
 from vmsd.api.operation import operation
 from vmsd.api.site import SITE
 from vmsd.clock import rfc3339
@@ -43,7 +42,7 @@ class NewExport(Body):
 
     camera_ids: list[Annotated[UUID, Field(strict=False)]] = Field(min_length=1, max_length=MOST_CAMERAS)
     start: Moment = Field(examples=["2026-11-20T22:00:00Z"])
-    end: Moment = Field(examples=["2026-11-20T22:30:00Z"])
+    end: End = Field(examples=["2026-11-20T22:30:00Z"])
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=PLAIN)] = Field(
         examples=["Furto na praça"]
     )
@@ -52,13 +51,6 @@ class NewExport(Body):
     )
     format: Annotated[ExportFormat, Field(strict=False)] = ExportFormat.MP4
     hold_id: UUID | None = Field(None, strict=False, description="The hold it is made for.")
-
-    @field_validator("end")
-    @classmethod
-    def _after_start(cls, end: Moment, info: ValidationInfo) -> Moment:
-        if "start" in info.data and end <= info.data["start"]:
-            raise PydanticCustomError("period", "must be after start")
-        return end
 
 
 class NewDelivery(Body):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from aiohttp import web
 from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
-from vmsd.api.bodies import Body, Moment, Page, Period, json_answer, naming_cursor, page_of, query_of, read_body
+from vmsd.api.bodies import Body, Moment, Page, Period, json_answer, ms_of, naming_cursor, page_of, query_of, read_body
 from vmsd.api.door import city_of, verb_of
 from vmsd.api.ids import id_in_path
 from vmsd.api.operation import operation
@@ -126,10 +125,6 @@ def shown_cost(cost: Cost) -> CostAnswer:
 
 def time_or_none(at_ms: int | None) -> str | None:
     return None if at_ms is None else rfc3339(at_ms)
-
-
-def ms_of(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
 
 
 async def part_of(request: web.Request, period: NewPeriod) -> Part:

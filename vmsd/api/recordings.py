@@ -16,12 +16,12 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from vmsd.api.bodies import Moment, Query, json_answer, naming_cursor, query_of, read_body
+from vmsd.api.bodies import Moment, Query, json_answer, ms_of, naming_cursor, query_of, read_body
 from vmsd.api.door import caller_of, city_of, verb_of
 from vmsd.api.etags import etag_of
 from vmsd.api.files import GONE, PARTS, RANGE, serve_file
 from vmsd.api.ids import id_in_path
-from vmsd.api.keeping import Reason, ms_of
+from vmsd.api.keeping import Reason
 from vmsd.api.operation import operation
 from vmsd.api.site import SITE
 from vmsd.clock import rfc3339

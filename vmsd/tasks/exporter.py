@@ -148,7 +148,17 @@ class Exporter:
             making.work.stop.set()
 
     async def _end(self, making: Making, *, leaving: bool = False) -> None:
+        """What the store does not take now it is told again: hours of work are not thrown away for that."""
         del self._making[making.export.public_id]
+        try:
+            await self._settle(making)
+        except (VmsdError, asyncio.CancelledError):
+            self._making[making.export.public_id] = making
+            raise
+        if not leaving:
+            self._tidied = (0.0, set())
+
+    async def _settle(self, making: Making) -> None:
         scope, export, error = making.scope, making.export, making.future.exception()
         if error is None:
             await self._finish(scope, export, making.future.result())
@@ -160,8 +170,6 @@ class Exporter:
             await self._put_back(scope, export, counted=True)
         else:
             await self._fail(scope, export, self._failure_of(export, error))
-        if not leaving:
-            self._tidied = (0.0, set())
 
     def _failure_of(self, export: Export, error: BaseException) -> Failure:
         if isinstance(error, NothingRecorded):

@@ -670,6 +670,11 @@ def _header_at(entry: Entry) -> int:
     return entry.at - len(local_header(entry.name, entry.size, entry.crc))
 
 
+def _is_shadow(path: Path) -> bool:
+    """What a Mac writes beside each file on a stick."""
+    return path.name[:2] == "._" and path.with_name(path.name[2:]).is_file()
+
+
 class Folder:
     """A package somebody has unpacked."""
 
@@ -689,7 +694,7 @@ class Folder:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
             self._report.say("file_added", name, "irregular")
-        elif path.name.lower() in SYSTEM_FILES:
+        elif path.name.lower() in SYSTEM_FILES or _is_shadow(path):
             self._report.note("system_file", name)
         else:
             self.entries.append(Entry(name, 0, found.st_size))

@@ -20,6 +20,7 @@ from vmsd.model.timeline import GapCause
 from vmsd.services.download_audit import DownloadAudit
 from vmsd.services.export_work import Work
 from vmsd.services.storage import BreakerState, OpenReason
+from vmsd.store.exports import Exports
 from vmsd.video import clip
 
 if TYPE_CHECKING:
@@ -155,6 +156,27 @@ async def test_a_stop_of_the_daemon_costs_nothing_but_the_work_begun(exports: Ex
     assert [path for path in exports.folder(asked).iterdir() if path.name.endswith((".mp4", ".zip"))] == []
     slow.hold = False
     assert (await exports.made(exports.exporter(), asked)).state is DONE
+
+
+async def test_a_store_that_has_no_room_for_a_moment_costs_a_finished_export_nothing(
+    exports: ExportBox, monkeypatch: pytest.MonkeyPatch
+):
+    camera = await exports.box.camera()
+    await exports.record(camera, START_MS)
+    exporter, refused, finish = exports.exporter(), [], Exports.finish
+
+    async def full_once(*arguments: object) -> bool:
+        if not refused:
+            refused.append(1)
+            raise StorageFull("the database's volume is full")
+        return await finish(*arguments)
+
+    monkeypatch.setattr(Exports, "finish", full_once)
+    asked = await exports.city().ask(wish(camera))
+    with pytest.raises(StorageFull):
+        await exports.made(exporter, asked)
+    export = await exports.made(exporter, asked)
+    assert (export.state, export.attempts) == (DONE, 1)
 
 
 async def test_what_was_being_made_at_a_crash_is_made_again_but_not_for_ever(exports: ExportBox):

@@ -188,10 +188,15 @@ def test_an_unpacked_package_is_checked_too(tmp_path: Path) -> None:
     for name, data in made.entries().items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    (tmp_path / ".DS_Store").write_bytes(b"x")
+    for name in (".DS_Store", "._manifest.json"):
+        (tmp_path / name).write_bytes(b"x")
     report = verificar.verify(str(tmp_path))
     assert report.findings == []
-    assert ("system_file", ".DS_Store") in {(note.code, note.path) for note in report.notes}
+    notes = {(note.code, note.path) for note in report.notes}
+    assert {("system_file", ".DS_Store"), ("system_file", "._manifest.json")} <= notes
+    (tmp_path / "._alone").write_bytes(b"x")
+    assert [finding.path for finding in verificar.verify(str(tmp_path)).findings] == ["._alone"] * 2
+    (tmp_path / "._alone").unlink()
     (tmp_path / "termo.pdf").unlink()
     (tmp_path / "termo.pdf").symlink_to("/etc/hostname")
     (tmp_path / "mais.mp4").write_bytes(b"")
