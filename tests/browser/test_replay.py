@@ -149,9 +149,16 @@ async def until_shown(guard: Guard, state: str = "video", count: int = 1) -> lis
 
 
 async def clock_in_the_picture(guard: Guard) -> float:
-    """Milliseconds since 1970, read from the strip at the foot of what the camera sent."""
-    picture = await guard.page.evaluate(LUMA)
-    assert picture, await tiles(guard)
+    """Milliseconds since 1970, read from the strip at the foot of what the camera sent.
+
+    While a seek is under way there is no picture.
+    """
+
+    async def shown() -> dict[str, Any] | None:
+        found: dict[str, Any] | None = await guard.page.evaluate(LUMA)
+        return found
+
+    picture = await until(shown, 5, "a picture is shown", every_s=0.02)
     return read_strip(base64.b64decode(picture["luma"]), picture["width"], picture["height"])[1]
 
 
