@@ -22,7 +22,8 @@ _SEGMENT = re.compile(r"^[0-9a-f]{12}_video1_seg\d+\.mp4$", re.MULTILINE)
 
 
 def _playlist(server: Server) -> str:
-    assert server.hls(f"/{_NAME}/index.m3u8", CDN).status == 200
+    """The muxer comes a moment after the path is available; until then it is said to be waited for, with 500."""
+    wait_for(lambda: server.hls(f"/{_NAME}/index.m3u8", CDN).status == 200, what="a playlist")
     answer = server.hls(f"/{_NAME}/video1_stream.m3u8", CDN)
     assert answer.status == 200
     return answer.text

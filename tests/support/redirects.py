@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from tests.support.sources import jpeg
+from tests.support.sources import jpeg, listening
 
 Head = dict[str, str]
 
@@ -25,16 +25,13 @@ class Counter:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.said.append(await reader.read(4096))
-        writer.close()
 
 
 @asynccontextmanager
 async def counting(host: str = "127.0.0.1") -> AsyncIterator[Counter]:
     """The place nobody may be sent to."""
     counter = Counter()
-    server = await asyncio.start_server(counter.serve, host, 0)
-    counter.port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with listening(counter.serve, host) as counter.port:
         yield counter
 
 
@@ -81,7 +78,7 @@ class RtspLiar:
     asked: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with suppress(EOFError, OSError):
             while True:
                 first, *rest = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
                 head = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
@@ -89,16 +86,12 @@ class RtspLiar:
                 answer = self.answers(first.partition(" ")[0], len(self.asked)).replace("{cseq}", head["cseq"])
                 writer.write(answer.encode())
                 await writer.drain()
-        except (EOFError, OSError):
-            writer.close()
 
 
 @asynccontextmanager
 async def lying(answers: Answers) -> AsyncIterator[RtspLiar]:
     liar = RtspLiar(answers)
-    server = await asyncio.start_server(liar.serve, "127.0.0.1", 0)
-    liar.port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with listening(liar.serve) as liar.port:
         yield liar
 
 

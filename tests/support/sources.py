@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from fractions import Fraction
 from functools import lru_cache
@@ -91,6 +91,31 @@ async def serving_hls(folder: Path) -> AsyncIterator[str]:
     async with generated(folder, *HLS, playlist), serving(app) as origin:
         await until(long_enough, 20, "the playlist is long enough")
         yield f"{origin}/index.m3u8"
+
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(talk: Talk, host: str = "127.0.0.1") -> AsyncIterator[int]:
+    """A listener of its own kind; its port. Whoever is still connected in the end is let go."""
+    connected: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.add(writer)
+        try:
+            await talk(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, host, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in connected:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager

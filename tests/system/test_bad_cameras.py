@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from tests.support.ports import free_port
 from tests.support.processes import until
 from tests.support.site import SMALL, Site
+from tests.support.sources import listening
 from tests.support.video import ffprobe, gaps_s, spans_of
 
 
@@ -137,8 +138,6 @@ async def _web_server():
         await reader.readline()
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with listening(answer) as port:
+        yield port
