@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vmsd.errors import BadSetting
+from vmsd.host.durable import make_folder, write_durably
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -61,7 +62,7 @@ def load_keys(data_dir: Path) -> Keys:
     A systemd credential named `vault.key` takes the place of the file of that name.
     """
     folder = data_dir / "keys"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     mediamtx = json.loads(_kept(folder / "mediamtx.json", _new_mediamtx))
     return Keys(
         vault=Vault(_vault_key(folder)),
@@ -92,11 +93,5 @@ def _kept(file: Path, make: Callable[[], bytes]) -> bytes:
     if file.exists():
         return file.read_bytes()
     content = make()
-    temporary = file.with_name(f".{file.name}.new")
-    temporary.touch(mode=0o600)
-    with temporary.open("wb") as new:
-        new.write(content)
-        new.flush()
-        os.fsync(new.fileno())
-    temporary.rename(file)
+    write_durably(file, content)
     return content

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from vmsd.host.certificate import (
     parse_pair,
     pem_of_key,
 )
+from vmsd.host.durable import make_folder, write_durably
 
 log = structlog.get_logger()
 
@@ -108,30 +107,3 @@ def _read(file: Path) -> bytes | None:
         return file.read_bytes()
     except FileNotFoundError:
         return None
-
-
-def make_folder(folder: Path) -> None:
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700, parents=True)
-        _sync(folder.parent)
-
-
-def write_durably(file: Path, content: bytes) -> None:
-    """Whole or not at all, readable by nobody else."""
-    new = file.with_name(f".{file.name}.new")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as opened:
-        os.fchmod(handle, 0o600)
-        opened.write(content)
-        opened.flush()
-        os.fsync(handle)
-    new.rename(file)
-    _sync(file.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from vmsd.errors import BadSetting
+from vmsd.host.durable import sync
 from vmsd.model.audit import fingerprint
 
 NAME = "signing.key"
@@ -91,8 +92,4 @@ def _make(file: Path) -> None:
     with suppress(FileExistsError):
         os.link(temporary, file)
     temporary.unlink()
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(file.parent)

@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from vmsd.host.durable import sync
+
 OWN_FOLDER = ".vmsd"
 """What vmsd itself keeps on the volume lies here; it is no city's folder."""
 MARKER = "volume.json"
@@ -106,7 +108,7 @@ def _parse(content: bytes) -> Marker:
 def _write_marker(recordings_dir: Path, marker: Marker) -> None:
     with suppress(FileExistsError):
         (recordings_dir / OWN_FOLDER).mkdir(mode=0o750)
-        _sync_folder(recordings_dir)
+        sync(recordings_dir)
     with _own_folder(recordings_dir) as folder:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         with os.fdopen(os.open(f"{MARKER}.new", flags, 0o640, dir_fd=folder), "wb") as file:
@@ -148,11 +150,3 @@ def _own_folder(recordings_dir: Path) -> Iterator[int]:
 def _read(folder: int, name: str) -> bytes:
     with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder), "rb") as file:
         return file.read(MARKER_BYTES)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -14,6 +14,7 @@ import structlog
 
 from vmsd.clock import Clock
 from vmsd.errors import Conflict
+from vmsd.host.durable import sync
 from vmsd.host.priority import yield_to_others
 from vmsd.model.export import Export, ExportFormat, ExportResult
 from vmsd.services.audit import AuditLog
@@ -23,7 +24,7 @@ from vmsd.services.disk_thread import DiskThread
 from vmsd.services.export_plan import ExportPlan, plan_of
 from vmsd.services.export_room import FOLDER, folder_of
 from vmsd.services.export_work import Work
-from vmsd.services.films import make_films, sync_folder
+from vmsd.services.films import make_films
 from vmsd.services.package import Sealer, make_package
 from vmsd.services.timeline import CityTimeline
 from vmsd.store.audit import Audit, CityAudit
@@ -111,11 +112,11 @@ class ExportMaker:
         yield_to_others()
         exports = self._recordings_dir / FOLDER
         exports.mkdir(mode=0o750, exist_ok=True)
-        sync_folder(self._recordings_dir)
+        sync(self._recordings_dir)
         folder = folder_of(self._recordings_dir, export.public_id)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o750)
-        sync_folder(exports)
+        sync(exports)
         return make(folder)
 
     def _films(self, plan: ExportPlan, work: Work, folder: Path) -> ExportResult:

@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from vmsd.errors import VmsdError
+from vmsd.host.durable import sync
 from vmsd.host.tree import Tree
 from vmsd.model.export import CameraResult, ExportFile, ExportResult
 from vmsd.model.segment import Segment, SegmentFlag
@@ -146,15 +147,6 @@ def made(path: Path) -> Iterator[int]:
         finally:
             os.close(handle)
         temporary.rename(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
     finally:
-        os.close(handle)
+        temporary.unlink(missing_ok=True)
+    sync(path.parent)

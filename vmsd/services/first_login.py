@@ -7,7 +7,6 @@ administrator can read and that goes once it is of no more use.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from uuid import uuid4
 import structlog
 
 from vmsd.clock import Clock, rfc3339
+from vmsd.host.durable import write_durably
 from vmsd.model.audit import Action, Who
 from vmsd.model.person import Person, Role
 from vmsd.services import person_audit
@@ -106,7 +106,7 @@ class FirstLogin:
         now_ms = self._clock.wall_ms()
         made = FirstSecret(known.name if known else NAME, new_secret(), now_ms + VALID_H * 3_600_000, self._file)
         password_hash = await self._passwords.hash(made.secret)
-        await asyncio.to_thread(_write, self._file, made.text)
+        await asyncio.to_thread(write_durably, self._file, made.text.encode())
         if known is None:
             await self._add(password_hash, made.until_ms, now_ms)
         else:
@@ -152,19 +152,3 @@ def _read(file: Path) -> str:
         return ""
     said = (line.strip() for line in lines)
     return next((line.removeprefix(_SAID_BEFORE) for line in said if line.startswith(_SAID_BEFORE)), "")
-
-
-def _write(file: Path, text: str) -> None:
-    """Whole or not at all, readable by nobody else, and durable."""
-    temporary = file.with_name(f".{file.name}.new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w", encoding="utf-8") as new:
-        new.write(text)
-        new.flush()
-        os.fsync(new.fileno())
-    temporary.rename(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

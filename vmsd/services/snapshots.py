@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vmsd.clock import Clock
 from vmsd.errors import Invalid
+from vmsd.host.durable import sync
 from vmsd.host.signing import BoxKey
 from vmsd.model.audit import Action, Entry, Fact, Who
 from vmsd.services.audit import AuditLog
@@ -65,16 +66,17 @@ def refuse_place(file: Path, database: Path) -> None:
 def _put_in_place(temporary: Path, file: Path) -> tuple[str, int]:
     """A digest stands beside no other file than its own: the old one goes first, the new one comes last."""
     temporary.chmod(PRIVATE)
-    digest, size = _sync(temporary), temporary.stat().st_size
+    sync(temporary)
+    digest, size = _digest(temporary), temporary.stat().st_size
     beside = file.with_name(file.name + DIGEST)
     _remove(beside)
     temporary.rename(file)
-    _sync_folder(file.parent)
+    sync(file.parent)
     new = file.with_name(f".{file.name}{DIGEST}.new")
     new.write_text(f"{digest}  {file.name}\n", "utf-8")
-    _sync(new)
+    sync(new)
     new.rename(beside)
-    _sync_folder(file.parent)
+    sync(file.parent)
     return digest, size
 
 
@@ -124,10 +126,10 @@ def _copied(file: Path, copy: Path) -> str:
 
 
 def _take_place(copy: Path, database: Path) -> Path | None:
-    _sync(copy)
+    sync(copy)
     kept = keep_beside(database, KEPT)
     copy.rename(database)
-    _sync_folder(database.parent)
+    sync(database.parent)
     return kept
 
 
@@ -138,21 +140,6 @@ def _privately(path: str, flags: int) -> int:
 def _digest(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _sync(file: Path) -> str:
-    """Make a file durable; the hash of its bytes."""
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
-    return _digest(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _remove(*files: Path) -> None:

@@ -7,7 +7,6 @@ costs an hour of what people decided, and nothing of what was recorded.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -20,6 +19,7 @@ import structlog
 
 from vmsd.clock import Clock, rfc3339
 from vmsd.config import Settings
+from vmsd.host.durable import sync
 from vmsd.host.volume import OWN_FOLDER, read_marker
 from vmsd.model.audit import Action, Entry
 from vmsd.services.disk_thread import DiskThread
@@ -74,9 +74,9 @@ def keep(temporary: Path, at: str) -> str:
     utc = at.partition(".")[0].replace("-", "").replace(":", "")
     final = folder / f"vmsd-{number:08d}-{utc}Z.db"
     temporary.chmod(PRIVATE)
-    _sync(temporary)
+    sync(temporary)
     temporary.rename(final)
-    _sync(folder)
+    sync(folder)
     for old in list_snapshots(folder)[KEPT:]:
         old.unlink()
     return final.name
@@ -112,9 +112,9 @@ def restore_if_missing(settings: Settings, now_ms: int) -> Path | None:
     temporary = database.with_name(f"{database.name}.restoring")
     shutil.copyfile(snapshot, temporary)
     temporary.chmod(PRIVATE)
-    _sync(temporary)
+    sync(temporary)
     temporary.rename(database)
-    _sync(database.parent)
+    sync(database.parent)
     log.warning("database.restored", snapshot=snapshot.name)
     return snapshot
 
@@ -164,11 +164,3 @@ async def open_or_recover(
 def _number(snapshot: Path) -> int:
     match = NAME.fullmatch(snapshot.name)
     return int(match.group(1)) if match else 0
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

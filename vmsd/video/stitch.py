@@ -10,6 +10,7 @@ import errno
 import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import attrgetter
@@ -73,13 +74,13 @@ def stitch(sources: Iterable[Source], start_ms: int, end_ms: int, folder: Path, 
     hides. `folder` is for the tables of long clips. Of a damaged file it takes what is whole.
     """
     stitcher = Stitcher(start_ms, end_ms, folder, tell)
-    try:
+    with ExitStack() as unfinished:
+        unfinished.callback(stitcher.close)
         for source in sources:
             stitcher.take(source)
-        return stitcher.finish()
-    except BaseException:
-        stitcher.close()
-        raise
+        clip = stitcher.finish()
+        unfinished.pop_all()
+    return clip
 
 
 class Stitcher:
