@@ -72,7 +72,7 @@ class Daemon:
 
     def __init__(self, base: Base, volume: Volume, session: aiohttp.ClientSession, workers: Workers) -> None:
         settings, clock = base.settings, base.clock
-        self._base, self._volume = base, volume
+        self._base, self._volume, self._workers = base, volume, workers
         self.states = LiveStates(clock.wall_ms())
         live = settings.live
         self.streams = Streams(clock, viewing_s=live.viewing_s, limit=live.streams, limit_each=live.streams_per_person)
@@ -96,8 +96,13 @@ class Daemon:
         self.runners = [Runner(task, clock) for task in self._tasks()]
         base.desired.on_change = self._runner("reconciler").nudge
         self.evidence.integrity.on_start = self._runner("integrity").nudge
+        self.site = self._site()
+
+    def _site(self) -> Site:
+        """What handlers may use."""
+        base, volume, settings, clock = self._base, self._volume, self._base.settings, self._base.clock
         sources = self._sources()
-        self.site = Site(
+        return Site(
             settings=settings,
             clock=clock,
             accounts=self.accounts,
@@ -107,7 +112,7 @@ class Daemon:
             states=self.states,
             streams=self.streams,
             stills=self.stills,
-            prober=workers.prober,
+            prober=self._workers.prober,
             overview=Overview(sources),
             metrics=Metrics(sources, lambda: [runner.pulse for runner in self.runners]),
             maintenance=self.evidence.maintenance,

@@ -21,27 +21,25 @@ from vmsd.api.bodies import (
     read_patch,
 )
 from vmsd.api.door import city_of
-from vmsd.api.etags import etag_of, refuse_outdated
+from vmsd.api.etags import refuse_outdated
 from vmsd.api.ids import id_in_path
 from vmsd.api.keeping import (
     PLAIN,
-    ByAnswer,
-    CostAnswer,
     Line,
     NewPeriods,
-    PeriodAnswer,
     Periods,
     Reason,
+    WholeAnswer,
     parts_of,
-    shown_cost,
-    shown_period,
+    shown_whole,
+    tag,
     time_or_none,
 )
 from vmsd.api.operation import operation
 from vmsd.clock import rfc3339
 from vmsd.model.keeping import EndedWhy
 from vmsd.model.person import Verb
-from vmsd.model.shapes import Id, Listing, Time
+from vmsd.model.shapes import Listing, Time
 from vmsd.services.holds import Request, WholeHold
 
 HoldState = Literal["active", "ended"]
@@ -69,34 +67,26 @@ class Holds(Page):
     state: HoldState | None = None
 
 
-class HoldAnswer(CostAnswer):
-    id: Id
+class HoldAnswer(WholeAnswer):
     number: Annotated[str, Field(examples=["Ofício 123/2026"])]
     authority: Annotated[str, Field(examples=["1ª Vara Criminal"])]
     purpose: str
     deadline: Time
     state: HoldState
-    periods: list[PeriodAnswer]
-    by: ByAnswer
-    created_at: Time
     confirmed_at: Annotated[Time | None, Field(description="When it last was.")]
     ended_at: Time | None
     ended_why: Annotated[EndedWhy | None, Field(description="By somebody, or by its deadline.")]
 
 
 def shown(whole: WholeHold) -> HoldAnswer:
-    hold = whole.hold
+    hold = whole.thing
     return {
-        **shown_cost(whole.cost),
-        "id": hold.public_id,
+        **shown_whole(whole),
         "number": hold.number,
         "authority": hold.authority,
         "purpose": hold.purpose,
         "deadline": rfc3339(hold.deadline_ms),
         "state": "active" if hold.ended_ms is None else "ended",
-        "periods": [shown_period(one, whole.camera_ids[one.camera_id]) for one in whole.periods],
-        "by": {"id": hold.person, "name": hold.person_name},
-        "created_at": rfc3339(hold.created_ms),
         "confirmed_at": time_or_none(hold.confirmed_ms),
         "ended_at": time_or_none(hold.ended_ms),
         "ended_why": hold.ended_why,
@@ -110,7 +100,7 @@ async def list_holds(request: web.Request) -> web.Response:
     ended = None if query.state is None else query.state == "ended"
     with naming_cursor():
         found = await city_of(request).holds.list(ended=ended, after=query.cursor, limit=query.limit + 1)
-    items, following = page_of(found, query.limit, lambda whole: whole.hold.public_id)
+    items, following = page_of(found, query.limit, lambda whole: whole.thing.public_id)
     return json_answer({"items": [shown(whole) for whole in items], "next": following})
 
 
@@ -120,7 +110,7 @@ async def add_hold(request: web.Request) -> web.Response:
     body = await read_body(request, NewHold)
     parts = await parts_of(request, body.periods)
     whole = await city_of(request).holds.add(_request(body), ms_of(body.deadline), parts)
-    return _answer(whole, 201, _location(whole))
+    return _answer_new(whole)
 
 
 @operation(answer=HoldAnswer, etag=True)
@@ -132,7 +122,7 @@ async def get_hold(request: web.Request) -> web.Response:
 async def change_hold(request: web.Request) -> web.Response:
     """Not one that has ended. Its deadline changes by being confirmed."""
     whole = await _to_change(request)
-    present = {name: getattr(whole.hold, name) for name in HoldText.model_fields}
+    present = {name: getattr(whole.thing, name) for name in HoldText.model_fields}
     body = parse(HoldText, present | await read_patch(request, HoldText))
     return _answer(await city_of(request).holds.change(whole, _request(body)))
 
@@ -143,7 +133,7 @@ async def extend(request: web.Request) -> web.Response:
     whole = await _to_change(request)
     body = await read_body(request, Periods)
     whole = await city_of(request).holds.extend(whole, await parts_of(request, body.periods))
-    return _answer(whole, 201, _location(whole))
+    return _answer_new(whole)
 
 
 @operation(name="confirm_hold", body=Confirmation, answer=HoldAnswer, errors=(409,), etag=True)
@@ -170,10 +160,6 @@ async def _to_change(request: web.Request) -> WholeHold:
     return whole
 
 
-def tag(whole: WholeHold) -> str:
-    return etag_of(whole.hold.public_id, whole.hold.changed_ms)
-
-
 def _id(request: web.Request) -> str:
     return id_in_path(request, "hold_id", "hold")
 
@@ -182,9 +168,10 @@ def _request(body: HoldText) -> Request:
     return Request(body.number, body.authority, body.purpose)
 
 
-def _location(whole: WholeHold) -> dict[str, str]:
-    return {"Location": f"/api/v1/holds/{whole.hold.public_id}"}
+def _answer(whole: WholeHold) -> web.Response:
+    return json_answer(shown(whole), headers={"ETag": tag(whole)})
 
 
-def _answer(whole: WholeHold, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return json_answer(shown(whole), status, {"ETag": tag(whole)} | (headers or {}))
+def _answer_new(whole: WholeHold) -> web.Response:
+    headers = {"ETag": tag(whole), "Location": f"/api/v1/holds/{whole.thing.public_id}"}
+    return json_answer(shown(whole), 201, headers)

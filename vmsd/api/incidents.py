@@ -9,26 +9,23 @@ from pydantic import Field, StringConstraints
 
 from vmsd.api.bodies import Body, Page, json_answer, naming_cursor, page_of, parse, query_of, read_body, read_patch
 from vmsd.api.door import city_of
-from vmsd.api.etags import etag_of, refuse_outdated
+from vmsd.api.etags import refuse_outdated
 from vmsd.api.ids import id_in_path
 from vmsd.api.keeping import (
     PLAIN,
-    ByAnswer,
-    CostAnswer,
     Line,
     NewPeriods,
-    PeriodAnswer,
     Periods,
     Reason,
+    WholeAnswer,
     parts_of,
-    shown_cost,
-    shown_period,
+    shown_whole,
+    tag,
     time_or_none,
 )
 from vmsd.api.operation import operation
-from vmsd.clock import rfc3339
 from vmsd.model.person import Verb
-from vmsd.model.shapes import Id, Listing, Time
+from vmsd.model.shapes import Listing, Time
 from vmsd.services.incidents import WholeIncident
 
 IncidentState = Literal["open", "closed"]
@@ -47,28 +44,20 @@ class Incidents(Page):
     state: IncidentState | None = None
 
 
-class IncidentAnswer(CostAnswer):
-    id: Id
+class IncidentAnswer(WholeAnswer):
     name: Annotated[str, Field(examples=["Furto na praça"])]
     note: str
     state: IncidentState
-    periods: list[PeriodAnswer]
-    by: ByAnswer
-    created_at: Time
     closed_at: Time | None
 
 
 def shown(whole: WholeIncident) -> IncidentAnswer:
-    incident = whole.incident
+    incident = whole.thing
     return {
-        **shown_cost(whole.cost),
-        "id": incident.public_id,
+        **shown_whole(whole),
         "name": incident.name,
         "note": incident.note,
         "state": "open" if incident.closed_ms is None else "closed",
-        "periods": [shown_period(one, whole.camera_ids[one.camera_id]) for one in whole.periods],
-        "by": {"id": incident.person, "name": incident.person_name},
-        "created_at": rfc3339(incident.created_ms),
         "closed_at": time_or_none(incident.closed_ms),
     }
 
@@ -80,7 +69,7 @@ async def list_incidents(request: web.Request) -> web.Response:
     closed = None if query.state is None else query.state == "closed"
     with naming_cursor():
         found = await city_of(request).incidents.list(closed=closed, after=query.cursor, limit=query.limit + 1)
-    items, following = page_of(found, query.limit, lambda whole: whole.incident.public_id)
+    items, following = page_of(found, query.limit, lambda whole: whole.thing.public_id)
     return json_answer({"items": [shown(whole) for whole in items], "next": following})
 
 
@@ -90,7 +79,7 @@ async def add_incident(request: web.Request) -> web.Response:
     body = await read_body(request, NewIncident)
     parts = await parts_of(request, body.periods)
     whole = await city_of(request).incidents.add(body.name, body.note, parts)
-    return _answer(whole, 201, _location(whole))
+    return _answer_new(whole)
 
 
 @operation(answer=IncidentAnswer, etag=True)
@@ -102,7 +91,7 @@ async def get_incident(request: web.Request) -> web.Response:
 async def change_incident(request: web.Request) -> web.Response:
     """Not one that is closed."""
     whole = await _to_change(request)
-    present = {"name": whole.incident.name, "note": whole.incident.note}
+    present = {"name": whole.thing.name, "note": whole.thing.note}
     body = parse(IncidentText, present | await read_patch(request, IncidentText))
     return _answer(await city_of(request).incidents.change(whole, body.name, body.note))
 
@@ -113,7 +102,7 @@ async def extend(request: web.Request) -> web.Response:
     whole = await _to_change(request)
     body = await read_body(request, Periods)
     whole = await city_of(request).incidents.extend(whole, await parts_of(request, body.periods))
-    return _answer(whole, 201, _location(whole))
+    return _answer_new(whole)
 
 
 @operation(body=Reason, body_optional=True, errors=(409,), etag=True)
@@ -132,17 +121,14 @@ async def _to_change(request: web.Request) -> WholeIncident:
     return whole
 
 
-def tag(whole: WholeIncident) -> str:
-    return etag_of(whole.incident.public_id, whole.incident.changed_ms)
-
-
 def _id(request: web.Request) -> str:
     return id_in_path(request, "incident_id", "incident")
 
 
-def _location(whole: WholeIncident) -> dict[str, str]:
-    return {"Location": f"/api/v1/incidents/{whole.incident.public_id}"}
+def _answer(whole: WholeIncident) -> web.Response:
+    return json_answer(shown(whole), headers={"ETag": tag(whole)})
 
 
-def _answer(whole: WholeIncident, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return json_answer(shown(whole), status, {"ETag": tag(whole)} | (headers or {}))
+def _answer_new(whole: WholeIncident) -> web.Response:
+    headers = {"ETag": tag(whole), "Location": f"/api/v1/incidents/{whole.thing.public_id}"}
+    return json_answer(shown(whole), 201, headers)

@@ -12,13 +12,15 @@ from typing_extensions import TypedDict
 
 from vmsd.api.bodies import Body, Moment, Page, Period, json_answer, ms_of, naming_cursor, page_of, query_of, read_body
 from vmsd.api.door import city_of, verb_of
+from vmsd.api.etags import etag_of
 from vmsd.api.ids import id_in_path
 from vmsd.api.operation import operation
 from vmsd.clock import rfc3339
-from vmsd.model.keeping import Keeping, KeptPeriod
+from vmsd.model.keeping import Hold, Incident, Keeping, KeptPeriod
 from vmsd.model.shapes import Bytes, Id, Listing, Time
 from vmsd.services.keeping import MOST_PERIODS, Kept, Part
 from vmsd.services.keeping_costs import Cost
+from vmsd.services.keeping_whole import Whole
 
 PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 """Any text, of several lines too; no controls."""
@@ -119,6 +121,15 @@ def shown_period(period: KeptPeriod, camera_public_id: str) -> PeriodAnswer:
     }
 
 
+class WholeAnswer(CostAnswer):
+    """What an incident and a hold have in common."""
+
+    id: Id
+    periods: list[PeriodAnswer]
+    by: ByAnswer
+    created_at: Time
+
+
 def shown_cost(cost: Cost) -> CostAnswer:
     return {"bytes": cost.bytes, "retention_days": cost.retention_days}
 
@@ -191,3 +202,18 @@ async def release(request: web.Request) -> web.Response:
 
 def _id(request: web.Request) -> str:
     return id_in_path(request, "preservation_id", "preserved period")
+
+
+def shown_whole(whole: Whole[Incident] | Whole[Hold]) -> WholeAnswer:
+    thing = whole.thing
+    return {
+        **shown_cost(whole.cost),
+        "id": thing.public_id,
+        "periods": [shown_period(one, whole.camera_ids[one.camera_id]) for one in whole.periods],
+        "by": {"id": thing.person, "name": thing.person_name},
+        "created_at": rfc3339(thing.created_ms),
+    }
+
+
+def tag(whole: Whole[Incident] | Whole[Hold]) -> str:
+    return etag_of(whole.thing.public_id, whole.thing.changed_ms)

@@ -11,21 +11,22 @@ from vmsd.model.person import Role, Verb
 from vmsd.pages.assets import Asset
 from vmsd.pages.render import RENDERER
 from vmsd.pages.request import CALLER
-from vmsd.pages.route import PageRoute, table
+from vmsd.pages.route import Handler, PageRoute, table
 
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
+def shell(template: str) -> Handler:
+    """A page its script fills, and nothing else."""
+
+    async def show(request: web.Request) -> web.StreamResponse:
+        return request.app[RENDERER].render(request, template)
+
+    return show
+
+
 async def login(request: web.Request) -> web.StreamResponse:
     return request.app[RENDERER].render(request, "login.html", next=_own_page(request.query.get("next", "/")))
-
-
-async def overview(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "overview.html")
-
-
-async def cameras(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "cameras.html")
 
 
 async def camera_new(request: web.Request) -> web.StreamResponse:
@@ -40,52 +41,12 @@ async def camera(request: web.Request) -> web.StreamResponse:
     return request.app[RENDERER].render(request, "camera.html", camera_id=_camera_id(request))
 
 
-async def replay(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "replay.html")
-
-
-async def health_board(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "health_board.html")
-
-
 async def account(request: web.Request) -> web.StreamResponse:
     """Nothing but the choice of a password for who must make it first."""
     if request[CALLER].person.must_change:
         following = _own_page(request.query.get("next", "/"))
         return request.app[RENDERER].render(request, "first_password.html", next=following)
     return request.app[RENDERER].render(request, "account.html")
-
-
-async def admin_users(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "admin_users.html")
-
-
-async def admin_groups(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "admin_groups.html")
-
-
-async def admin_tokens(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "admin_tokens.html")
-
-
-async def admin_cities(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "admin_cities.html")
-
-
-async def audit(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "audit.html")
-
-
-async def evidence_exports(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "evidence_exports.html")
-
-
-async def evidence_kept(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "evidence_kept.html")
-
-
-async def evidence_proofs(request: web.Request) -> web.StreamResponse:
-    return request.app[RENDERER].render(request, "evidence_proofs.html")
 
 
 async def static_file(request: web.Request) -> web.StreamResponse:
@@ -125,21 +86,21 @@ def _own_page(address: str) -> str:
 PAGES = table(
     PageRoute("/login", login, "public"),
     PageRoute("/static/{version}/{name:.+}", static_file, "public"),
-    PageRoute("/", overview),
+    PageRoute("/", shell("overview.html")),
     PageRoute("/camera/{id}", camera),
     PageRoute("/camera/{id}/edit", camera_edit, verb=Verb.CONFIGURE),
-    PageRoute("/cameras", cameras),
+    PageRoute("/cameras", shell("cameras.html")),
     PageRoute("/cameras/new", camera_new, verb=Verb.CONFIGURE),
-    PageRoute("/replay", replay, verb=Verb.REPLAY),
-    PageRoute("/health-board", health_board),
-    PageRoute("/evidence", evidence_exports, verb=Verb.EXPORT),
-    PageRoute("/evidence/kept", evidence_kept, verb=Verb.REPLAY),
-    PageRoute("/evidence/proofs", evidence_proofs, verb=Verb.EXPORT),
+    PageRoute("/replay", shell("replay.html"), verb=Verb.REPLAY),
+    PageRoute("/health-board", shell("health_board.html")),
+    PageRoute("/evidence", shell("evidence_exports.html"), verb=Verb.EXPORT),
+    PageRoute("/evidence/kept", shell("evidence_kept.html"), verb=Verb.REPLAY),
+    PageRoute("/evidence/proofs", shell("evidence_proofs.html"), verb=Verb.EXPORT),
     PageRoute("/account", account, "person", unready=True),
-    PageRoute("/admin", admin_users, role=Role.GESTOR),
-    PageRoute("/admin/groups", admin_groups, role=Role.GESTOR),
-    PageRoute("/admin/tokens", admin_tokens, role=Role.GESTOR),
-    PageRoute("/admin/cities", admin_cities, "site", role=Role.SUPERADMIN),
-    PageRoute("/audit", audit, role=Role.GESTOR),
+    PageRoute("/admin", shell("admin_users.html"), role=Role.GESTOR),
+    PageRoute("/admin/groups", shell("admin_groups.html"), role=Role.GESTOR),
+    PageRoute("/admin/tokens", shell("admin_tokens.html"), role=Role.GESTOR),
+    PageRoute("/admin/cities", shell("admin_cities.html"), "site", role=Role.SUPERADMIN),
+    PageRoute("/audit", shell("audit.html"), role=Role.GESTOR),
 )
 """All are asked for with GET."""

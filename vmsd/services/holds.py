@@ -14,7 +14,7 @@ from vmsd.model.keeping import Hold, KeptPeriod
 from vmsd.model.person import Verb
 from vmsd.services.audit import AuditLog
 from vmsd.services.keeping import CityKeeping, Part, refuse_too_many, told_parts
-from vmsd.services.keeping_costs import Cost, still_kept
+from vmsd.services.keeping_whole import Whole, gather
 from vmsd.store.holds import TOO_LATE, Holds
 from vmsd.store.kept_periods import NEWEST, KeptPeriods
 from vmsd.store.scope import CityTransaction, Scope
@@ -36,14 +36,7 @@ class Request:
     purpose: str
 
 
-@dataclass(frozen=True)
-class WholeHold:
-    """With its periods by their start, the public ids of their cameras by number, and what it keeps now."""
-
-    hold: Hold
-    periods: Sequence[KeptPeriod]
-    camera_ids: Mapping[int, str]
-    cost: Cost
+WholeHold = Whole[Hold]
 
 
 class CityHolds:
@@ -62,7 +55,7 @@ class CityHolds:
         self, *, ended: bool | None = None, after: str | None = None, limit: int = 50
     ) -> Sequence[WholeHold]:
         """Newest first; active or ended ones alone, unless that is None."""
-        before = NEWEST if after is None else (await self.get(after)).hold.id
+        before = NEWEST if after is None else (await self.get(after)).thing.id
         seen = await self._keeping.cameras(Verb.REPLAY)
         return await self._whole(await self._store.list(seen.keys(), before=before, limit=limit, ended=ended))
 
@@ -81,12 +74,7 @@ class CityHolds:
         periods: dict[int, list[KeptPeriod]] = {one.id: [] for one in holds}
         for period in await self._periods.of_holds(periods.keys()):
             periods[period.hold_id or 0].append(period)
-        costs = await self._keeping.costs.of([still_kept(own) for own in periods.values()])
-        named = await self._keeping.camera_ids()
-        return [
-            WholeHold(one, own, {period.camera_id: named[period.camera_id] for period in own}, cost)
-            for one, own, cost in zip(holds, periods.values(), costs, strict=True)
-        ]
+        return await gather(self._keeping, [(one, periods[one.id]) for one in holds])
 
     async def add(self, request: Request, deadline_ms: int, parts: Sequence[Part]) -> WholeHold:
         self._check_deadline(deadline_ms)
@@ -118,7 +106,7 @@ class CityHolds:
 
     async def change(self, whole: WholeHold, request: Request) -> WholeHold:
         """Raises `Conflict` when it has ended, or somebody else has changed it since it was read."""
-        before, now_ms = whole.hold, self._clock.wall_ms()
+        before, now_ms = whole.thing, self._clock.wall_ms()
         said = {"number": request.number, "authority": request.authority, "purpose": request.purpose}
         async with self._scope.write() as transaction:
             after = await self._store.change(transaction, before, now_ms=now_ms, **said)
@@ -130,7 +118,7 @@ class CityHolds:
     async def extend(self, whole: WholeHold, parts: Sequence[Part]) -> WholeHold:
         """More periods; raises as `change` does."""
         await self._keeping.check(parts, "/periods")
-        hold, now_ms = whole.hold, self._clock.wall_ms()
+        hold, now_ms = whole.thing, self._clock.wall_ms()
         async with self._scope.write() as transaction:
             refuse_too_many(len(await self._periods.of_holds([hold.id], transaction)) + len(parts))
             same = {"number": hold.number, "authority": hold.authority, "purpose": hold.purpose}
@@ -141,7 +129,7 @@ class CityHolds:
 
     async def confirm(self, whole: WholeHold, deadline_ms: int) -> WholeHold:
         """It is still needed, until then; raises as `change` does."""
-        hold, now_ms = whole.hold, self._clock.wall_ms()
+        hold, now_ms = whole.thing, self._clock.wall_ms()
         self._check_deadline(deadline_ms, later_than_ms=hold.deadline_ms)
         facts: dict[str, Fact] = {"from": rfc3339(hold.deadline_ms), "to": rfc3339(deadline_ms)}
         async with self._scope.write() as transaction:
@@ -151,7 +139,7 @@ class CityHolds:
 
     async def end(self, whole: WholeHold, reason: str = "") -> None:
         """Its periods are kept no longer, unless by something else; raises as `change` does."""
-        hold, now_ms = whole.hold, self._clock.wall_ms()
+        hold, now_ms = whole.thing, self._clock.wall_ms()
         if hold.ended_ms is not None:
             raise Conflict("this hold has ended")
         async with self._scope.write() as transaction:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
 
@@ -14,7 +13,7 @@ from vmsd.model.keeping import Incident, KeptPeriod
 from vmsd.model.person import Verb
 from vmsd.services.audit import AuditLog
 from vmsd.services.keeping import CityKeeping, Part, refuse_too_many, told_parts
-from vmsd.services.keeping_costs import Cost, still_kept
+from vmsd.services.keeping_whole import Whole, gather
 from vmsd.store.incidents import Incidents
 from vmsd.store.kept_periods import NEWEST, KeptPeriods
 from vmsd.store.scope import CityTransaction, Scope
@@ -24,14 +23,7 @@ log = structlog.get_logger()
 NONE_SUCH = "there is no such incident"
 
 
-@dataclass(frozen=True)
-class WholeIncident:
-    """With its periods by their start, the public ids of their cameras by number, and what it keeps now."""
-
-    incident: Incident
-    periods: Sequence[KeptPeriod]
-    camera_ids: Mapping[int, str]
-    cost: Cost
+WholeIncident = Whole[Incident]
 
 
 class CityIncidents:
@@ -50,7 +42,7 @@ class CityIncidents:
         self, *, closed: bool | None = None, after: str | None = None, limit: int = 50
     ) -> Sequence[WholeIncident]:
         """Newest first; open or closed ones alone, unless that is None."""
-        before = NEWEST if after is None else (await self.get(after)).incident.id
+        before = NEWEST if after is None else (await self.get(after)).thing.id
         seen = await self._keeping.cameras(Verb.REPLAY)
         return await self._whole(await self._store.list(seen.keys(), before=before, limit=limit, closed=closed))
 
@@ -64,12 +56,7 @@ class CityIncidents:
         periods: dict[int, list[KeptPeriod]] = {one.id: [] for one in incidents}
         for period in await self._periods.of_incidents(periods.keys()):
             periods[period.incident_id or 0].append(period)
-        costs = await self._keeping.costs.of([still_kept(own) for own in periods.values()])
-        named = await self._keeping.camera_ids()
-        return [
-            WholeIncident(one, own, {period.camera_id: named[period.camera_id] for period in own}, cost)
-            for one, own, cost in zip(incidents, periods.values(), costs, strict=True)
-        ]
+        return await gather(self._keeping, [(one, periods[one.id]) for one in incidents])
 
     async def add(self, name: str, note: str, parts: Sequence[Part]) -> WholeIncident:
         await self._keeping.check(parts, "/periods")
@@ -84,7 +71,7 @@ class CityIncidents:
 
     async def change(self, whole: WholeIncident, name: str, note: str) -> WholeIncident:
         """Raises `Conflict` when it is closed, or somebody else has changed it since it was read."""
-        before, now_ms = whole.incident, self._clock.wall_ms()
+        before, now_ms = whole.thing, self._clock.wall_ms()
         async with self._scope.write() as transaction:
             after = await self._store.change(transaction, before, name=name, note=note, now_ms=now_ms)
             fields = [field for field in ("name", "note") if getattr(before, field) != getattr(after, field)]
@@ -95,7 +82,7 @@ class CityIncidents:
     async def extend(self, whole: WholeIncident, parts: Sequence[Part]) -> WholeIncident:
         """More periods; raises as `change` does."""
         await self._keeping.check(parts, "/periods")
-        incident, now_ms = whole.incident, self._clock.wall_ms()
+        incident, now_ms = whole.thing, self._clock.wall_ms()
         async with self._scope.write() as transaction:
             refuse_too_many(len(await self._periods.of_incidents([incident.id], transaction)) + len(parts))
             same = {"name": incident.name, "note": incident.note}
@@ -106,7 +93,7 @@ class CityIncidents:
 
     async def close(self, whole: WholeIncident, reason: str = "") -> None:
         """Its periods are kept no longer, unless by something else; raises as `change` does."""
-        incident, now_ms = whole.incident, self._clock.wall_ms()
+        incident, now_ms = whole.thing, self._clock.wall_ms()
         if incident.closed_ms is not None:
             raise Conflict("this incident is closed")
         async with self._scope.write() as transaction:
