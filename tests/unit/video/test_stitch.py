@@ -6,8 +6,8 @@ import json
 import os
 import random
 import re
-import resource
 import subprocess
+import tracemalloc
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -320,18 +320,20 @@ def test_a_film_beyond_4_gib_and_13_hours_has_its_samples_where_it_says(tmp_path
 
 
 def test_long_tables_lie_on_the_disk_and_not_in_memory(tmp_path: Path):
+    tracemalloc.start()
     spool, lengths = Spool("I", tmp_path), RunLengths(tmp_path)
-    count = 3 * HELD + 5
+    count = 6 * HELD + 5
     for first in range(0, count, 1000):
         values = range(first, min(first + 1000, count))
         spool.extend(values)
         lengths.extend([value % 2 for value in values])
     lengths.finish()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     numbers = (number for block in spool.blocks() for number in block)
     assert all(number == at for at, number in enumerate(numbers))
     assert sum(block[at] for block in lengths.pairs.blocks() for at in range(0, len(block), 2)) == count
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most_bytes < count * 3 * 4 / 2, "half of the tables, four bytes a number"
     assert not list(tmp_path.iterdir())
     spool.close()
     lengths.pairs.close()
