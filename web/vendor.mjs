@@ -11,6 +11,9 @@ const FRESH = join(HERE, "node_modules", ".vendor-fresh");
 const COPIES = {
   "hls.js/dist/hls.light.min.js": "hls.light.min.js",
   "hls.js/LICENSE": "LICENSE.hls.js.txt",
+  "leaflet/dist/leaflet.js": "leaflet.js",
+  "leaflet/dist/leaflet.css": "leaflet.css",
+  "leaflet/LICENSE": "LICENSE.leaflet.txt",
   "lucide-static/LICENSE": "LICENSE.lucide.txt",
   "swagger-ui-dist/swagger-ui-bundle.js": "swagger-ui-bundle.js",
   "swagger-ui-dist/LICENSE": "LICENSE.swagger-ui.txt",

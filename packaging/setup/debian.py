@@ -37,6 +37,7 @@ TEST_NEEDS = (
     Need("chromium", "the browser tests", Path("/usr/bin/chromium").exists),
     command("ffmpeg", "ffmpeg", "the tests of recorded files"),
     command("nginx", "nginx-light", "the tests of a camera behind HTTP and the benchmarks"),
+    command("rabbitmq-server", "rabbitmq-server", "the tests of what goes to a RabbitMQ"),
     command("promtool", "prometheus", "the tests of /metrics"),
     command("faketime", "faketime", "the tests of a clock that jumps"),
     command("strace", "strace", "the tests of what reaches the disk"),

@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 
 class Verb(StrEnum):
-    """What can be done with a camera. MANAGE is what and how long it records, CONFIGURE what it is."""
+    """What can be done with a camera. MANAGE is what and how long it records, CONFIGURE what it is, PLATES what it read."""
 
     VIEW = "view"
     REPLAY = "replay"
@@ -34,12 +34,13 @@ class Verb(StrEnum):
     PRESERVE = "preserve"
     MANAGE = "manage"
     CONFIGURE = "configure"
+    PLATES = "plates"
 
 
 Needed = Verb | tuple[Verb, ...] | None
 """What must be allowed: this verb, any one of these, or nothing in particular."""
 ALL_VERBS = frozenset(Verb)
-GUARD_VERBS = frozenset({Verb.VIEW, Verb.REPLAY})
+GUARD_VERBS = frozenset({Verb.VIEW, Verb.REPLAY, Verb.PLATES})
 """What somebody may do with cameras of whom nothing else was said."""
 EVERY_CAMERA = "*"
 """Where a group is named: all cameras of the city, those without a group too."""

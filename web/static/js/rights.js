@@ -1,7 +1,7 @@
 // Who may do what: the verbs, and how the rights of a person give them camera by camera.
 
 /** In the order they are shown everywhere. */
-export const VERBS = ["view", "replay", "export", "preserve", "manage", "configure"];
+export const VERBS = ["view", "replay", "export", "preserve", "manage", "configure", "plates"];
 /** Where a group is named: every camera of the city. */
 export const EVERYWHERE = "*";
 
