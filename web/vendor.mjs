@@ -9,7 +9,9 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const TARGET = join(HERE, "static", "vendor");
 const FRESH = join(HERE, "node_modules", ".vendor-fresh");
 const COPIES = {
+  // The light one for grids of muted tiles; the whole one plays sound, which MediaMTX sends as a stream beside.
   "hls.js/dist/hls.light.min.js": "hls.light.min.js",
+  "hls.js/dist/hls.min.js": "hls.min.js",
   "hls.js/LICENSE": "LICENSE.hls.js.txt",
   "leaflet/dist/leaflet.js": "leaflet.js",
   "leaflet/dist/leaflet.css": "leaflet.css",

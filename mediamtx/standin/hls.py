@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from aiohttp import web
 from auth import Auth, DeniedError
 from logs import Journal
-from muxer import Muxer, Window, has_hls
+from muxer import Muxer, NoSuchPartError, Window, has_hls
 from ondemand import OnDemand, TimedOutError
 from paths import NoStreamError, NotConfiguredError, Path, Paths
 from quantities import NS_PER_S, parse_duration, parse_size
@@ -54,6 +54,8 @@ class HlsServer:
             round(parse_duration(globals_["hlsSegmentDuration"]) * NS_PER_S),
             globals_["hlsSegmentCount"],
             parse_size(globals_["hlsSegmentMaxSize"]),
+            globals_["hlsVariant"] == "lowLatency",
+            round(parse_duration(globals_["hlsPartDuration"]) * NS_PER_S),
         )
         self._entries: dict[str, Entry] = {}
         self._address: str = globals_["hlsAddress"]
@@ -207,7 +209,7 @@ class HlsServer:
 
     async def _multivariant(self, asked: _Asked, entry: Entry, session: Session, query: str) -> web.Response:
         _touch(entry, session)
-        await entry.muxer.has_content.wait()
+        await entry.muxer.content()
         if entry.muxer.closed:
             return web.Response(status=500)
         body = entry.muxer.multivariant(query).encode()
@@ -229,18 +231,40 @@ class HlsServer:
         name = asked.file + "4" if asked.file.endswith(".mp") else asked.file
         if entry.muxer.has_playlist(name):
             return await self._media(asked, entry, session)
-        found = entry.muxer.files(name)
+        found = await entry.muxer.file(name)
+        if entry.muxer.closed:
+            return web.Response(status=500)
         return _send(asked, entry, session, found, "public, max-age=3600") if found else not_found()
 
     async def _media(self, asked: _Asked, entry: Entry, session: Session) -> web.Response:
-        await entry.muxer.has_content.wait()
-        pairs = parse_qsl(asked.request.query_string, keep_blank_values=True)
-        query = _encode({key: value for key, value in pairs if not key.startswith("_HLS_")})
-        found = None if entry.muxer.closed else entry.muxer.playlist(asked.file, query)
-        if found is None:
+        muxer, pairs = entry.muxer, parse_qsl(asked.request.query_string, keep_blank_values=True)
+        hls = {key: value for key, value in pairs if key.startswith("_HLS_")} if muxer.low_latency else {}
+        try:
+            await _wait(muxer, asked.file, hls)
+        except (NoSuchPartError, ValueError):
+            return web.Response(status=400)
+        if muxer.closed:
             return web.Response(status=500)
-        text, max_age_s = found
-        return _send(asked, entry, session, (_PLAYLIST, text.encode()), f"public, max-age={max_age_s}")
+        query = _encode({key: value for key, value in pairs if not key.startswith("_HLS_")})
+        text = muxer.playlist(asked.file, query, is_delta=hls.get("_HLS_skip") in ("YES", "v2"))
+        age = "no-cache" if muxer.low_latency else f"public, max-age={muxer.max_age_s(asked.file)}"
+        return _send(asked, entry, session, (_PLAYLIST, text.encode()), age)
+
+
+async def _wait(muxer: Muxer, file: str, hls: dict[str, str]) -> None:
+    """Wait until there is what a low-latency player asks for; ValueError for what is no number."""
+    if hls.get("_HLS_msn"):
+        await muxer.part(file, _number(hls["_HLS_msn"]), _number(hls.get("_HLS_part") or "0"))
+    elif hls.get("_HLS_part"):
+        raise NoSuchPartError
+    else:
+        await muxer.content()
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ValueError(text)
+    return int(text)
 
 
 class _NoPeer:

@@ -1,25 +1,29 @@
-"""Turns a stream into HLS: one rendition per track, segments cut at key frames, playlists of what is held."""
+"""Turns a stream into HLS: one rendition per track, segments cut at key frames, parts in between."""
 
 import asyncio
 import secrets
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
-from boxes import hevc_profile, write_header, write_part
+import playlists
 from quantities import NS_PER_S
+from rendition import Rendition
 from tracks import AAC, H264, H265, Sample, Track
 
 _START_S = 10  # keeps the first decoding times of a reordered stream above zero
-_CONTENT_SEGMENTS = 2
-_DATED_SEGMENTS = 2
+_MS = NS_PER_S // 1000
+_PART_STEP_NS = 5 * _MS
+_LONGEST_PART_NS = 5 * NS_PER_S
 
 
 class SegmentTooLargeError(Exception):
     def __init__(self) -> None:
         super().__init__("reached maximum segment size")
+
+
+class NoSuchPartError(Exception):
+    """The part asked for is too far ahead, or has gone by."""
 
 
 @dataclass(frozen=True)
@@ -29,57 +33,8 @@ class Window:
     segment_ns: int
     count: int
     max_bytes: int
-
-
-@dataclass(frozen=True)
-class _Segment:
-    name: str
-    start_ntp_ns: int
-    duration_ns: int
-    data: bytes
-
-
-@dataclass
-class _Rendition:
-    """One track and the segments of it; `samples` are those of the open segment."""
-
-    number: int
-    track: Track
-    prefix: str
-    waiting: Sample | None = None
-    started: bool = False
-    samples: list[Sample] = field(default_factory=list)
-    size_bytes: int = 0
-    frame_ticks: int = 0
-    next_id: int = 0
-    dropped: int = 0
-    header: bytes = b""
-    segments: deque[_Segment] = field(default_factory=deque)
-
-    @property
-    def name(self) -> str:
-        return f"{'video' if self.track.is_video else 'audio'}{self.number}"
-
-    @property
-    def content_type(self) -> str:
-        return "video/mp4" if self.track.is_video else "audio/mp4"
-
-    def ns(self, dts: int) -> int:
-        return dts * NS_PER_S // self.track.clock
-
-    def rotate(self, count: int, start_ntp_ns: int, duration_ns: int) -> None:
-        parts = [(1, self.samples[0].dts, self.samples)] if self.samples else []
-        data = write_part(self.next_id, parts)
-        name = f"{self.prefix}_{self.name}_seg{self.next_id}.mp4"
-        self.segments.append(_Segment(name, start_ntp_ns, duration_ns, data))
-        durations = sorted(sample.duration for sample in self.samples)
-        self.frame_ticks = durations[len(durations) // 2] if durations else 0
-        self.samples, self.size_bytes, self.next_id = [], 0, self.next_id + 1
-        if len(self.segments) > count:
-            self.segments.popleft()
-            self.dropped += 1
-        if not self.header:
-            self.header = write_header([(1, self.track)])
+    low_latency: bool = False
+    part_ns: int = 0
 
 
 def has_hls(tracks: Sequence[Track]) -> bool:
@@ -92,17 +47,21 @@ class Muxer:
     def __init__(self, tracks: Sequence[Track], window: Window, loop: asyncio.AbstractEventLoop) -> None:
         self.prefix = secrets.token_hex(6)
         self.failed: Callable[[str], None] | None = None
-        self.has_content = asyncio.Event()  # also set when the muxer closes
         self.closed = False
+        self.low_latency = window.low_latency
         self._window = window
         self._loop = loop
         self._lock = threading.Lock()
+        self._news = asyncio.Event()
         self._renditions = {
-            index: _Rendition(number, tracks[index], self.prefix)
+            index: Rendition(number, tracks[index], self.prefix, window.low_latency)
             for number, index in enumerate(_chosen(tracks), start=1)
         }
         self._leading = next(iter(self._renditions.values()))
         self._start: tuple[int, int] | None = None  # dts_ns and ntp_ns of the open segment
+        self._part_start_ns = 0
+        self._part_ns = window.part_ns
+        self._frames_ns: set[int] = set()
         self._target_s = 0
 
     @property
@@ -123,27 +82,48 @@ class Muxer:
 
     def close(self) -> None:
         self.closed = True
-        self._loop.call_soon_threadsafe(self.has_content.set)
+        self._loop.call_soon_threadsafe(self._tell)
 
-    def files(self, name: str) -> tuple[str, bytes] | None:
-        """Content type and bytes of an init or segment file."""
-        with self._lock:
-            for rendition in self._renditions.values():
-                if name == f"{self.prefix}_{rendition.name}_init.mp4" and rendition.header:
-                    return rendition.content_type, rendition.header
-                for segment in rendition.segments:
-                    if segment.name == name:
-                        return rendition.content_type, segment.data
+    # For the loop
+
+    async def content(self) -> None:
+        """Wait until there is something to show, or the end."""
+        await self._until(self._has_content)
+
+    async def part(self, name: str, segment_id: int, part: int) -> None:
+        """Wait until this part of a playlist's track is there, or the end; NoSuchPartError at once."""
+        rendition = self._named(name)
+
+        def there() -> bool:
+            oldest = rendition.next_id - (len(rendition.segments) - 1)
+            if segment_id > rendition.next_id + 1 or segment_id < oldest:
+                raise NoSuchPartError
+            return self._has_content() and rendition.has_part(segment_id, part)
+
+        await self._until(there)
+
+    async def file(self, name: str) -> tuple[str, bytes] | None:
+        """Content type and bytes of an init, segment or part; waits for the part that is announced."""
+        for rendition in self._renditions.values():
+            with self._lock:
+                coming = rendition.next_part
+                is_hint = self.low_latency and coming > 0 and name == rendition.hint
+            if is_hint:
+                await self._until(lambda rendition=rendition, coming=coming: rendition.next_part > coming)
+            with self._lock:
+                found = rendition.find(name)
+            if found is not None:
+                return rendition.content_type, found
         return None
 
-    def playlist(self, name: str, query: str) -> tuple[str, int] | None:
-        """Return a media playlist and its age limit in seconds; None when there is none of that name."""
-        suffix = f"?{query}" if query else ""
+    def playlist(self, name: str, query: str, *, is_delta: bool) -> str:
+        targets = playlists.Targets(self._target_s, self._part_target_ns())
         with self._lock:
-            for rendition in self._renditions.values():
-                if name == f"{rendition.name}_stream.m3u8":
-                    return self._media_playlist(rendition, suffix)
-        return None
+            return playlists.media(self._named(name), targets, f"?{query}" if query else "", is_delta=is_delta)
+
+    def max_age_s(self, name: str) -> int:
+        with self._lock:
+            return self._named(name).segments[-1].duration_ns // NS_PER_S
 
     def has_playlist(self, name: str) -> bool:
         return any(name == f"{rendition.name}_stream.m3u8" for rendition in self._renditions.values())
@@ -151,9 +131,35 @@ class Muxer:
     def multivariant(self, query: str) -> str:
         suffix = f"?{query}" if query else ""
         with self._lock:
-            return _multivariant(list(self._renditions.values()), self._leading, suffix)
+            return playlists.multivariant(list(self._renditions.values()), self._leading, suffix)
 
-    def _write(self, rendition: _Rendition, incoming: Sample) -> None:
+    def _named(self, name: str) -> Rendition:
+        return next(one for one in self._renditions.values() if name == f"{one.name}_stream.m3u8")
+
+    def _has_content(self) -> bool:
+        return len(self._leading.segments) >= (1 if self.low_latency else 2)
+
+    async def _until(self, ready: Callable[[], bool]) -> None:
+        while True:
+            with self._lock:
+                if self.closed or ready():
+                    return
+            await self._news.wait()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _part_target_ns(self) -> int:
+        """The longest part that is held, in whole milliseconds."""
+        with self._lock:
+            parts = [part for segment in self._leading.segments for part in segment.parts] + self._leading.parts
+        longest_ns = max((part.duration_ns for part in parts), default=0)
+        return -(-longest_ns // _MS) * _MS
+
+    # For the source's thread
+
+    def _write(self, rendition: Rendition, incoming: Sample) -> None:
         if not rendition.started and not incoming.key:
             return
         rendition.started = True
@@ -173,41 +179,50 @@ class Muxer:
         if self._start is None:
             if not leads:
                 return
-            self._start = (rendition.ns(sample.dts), sample.ntp_ns)
+            self._part_start_ns = rendition.ns(sample.dts)
+            self._start = (self._part_start_ns, sample.ntp_ns)
+        if leads:
+            self._fit_parts(rendition.ns(sample.duration))
         self._append(rendition, sample)
-        next_ns = rendition.ns(incoming.dts)
-        if leads and incoming.key and next_ns - self._start[0] >= self._window.segment_ns:
-            self._rotate(self._start, next_ns)
-            self._start = (next_ns, incoming.ntp_ns)
+        if leads:
+            self._cut(self._start, incoming, rendition.ns(incoming.dts))
 
-    def _append(self, rendition: _Rendition, sample: Sample) -> None:
+    def _append(self, rendition: Rendition, sample: Sample) -> None:
         rendition.size_bytes += len(sample.payload)
         if rendition.size_bytes > self._window.max_bytes:
             raise SegmentTooLargeError
         rendition.samples.append(sample)
 
-    def _rotate(self, start: tuple[int, int], end_ns: int) -> None:
-        duration_ns = end_ns - start[0]
-        for rendition in self._renditions.values():
-            rendition.rotate(self._window.count, start[1], duration_ns)
-        self._target_s = max(self._target_s, int(duration_ns / NS_PER_S + 0.5))
-        if len(self._leading.segments) >= _CONTENT_SEGMENTS:
-            self._loop.call_soon_threadsafe(self.has_content.set)
+    def _fit_parts(self, frame_ns: int) -> None:
+        """Until the first segment is whole: a part as long as needed for whole frames to fill it."""
+        if self.low_latency and not self._leading.segments and frame_ns:
+            self._frames_ns.add(frame_ns)
+            lengths = range(self._window.part_ns, _LONGEST_PART_NS, _PART_STEP_NS)
+            fitting = (length for length in lengths if all(_fits(length, frame) for frame in self._frames_ns))
+            self._part_ns = next(fitting, _LONGEST_PART_NS)
 
-    def _media_playlist(self, rendition: _Rendition, suffix: str) -> tuple[str, int]:
-        lines = [
-            "#EXTM3U",
-            "#EXT-X-VERSION:10",
-            f"#EXT-X-TARGETDURATION:{self._target_s}",
-            f"#EXT-X-MEDIA-SEQUENCE:{rendition.dropped}",
-            f'#EXT-X-MAP:URI="{self.prefix}_{rendition.name}_init.mp4{suffix}"',
-        ]
-        undated = len(rendition.segments) - _DATED_SEGMENTS
-        for index, segment in enumerate(rendition.segments):
-            if index >= undated:
-                lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{_date_time(segment.start_ntp_ns)}")
-            lines += [f"#EXTINF:{segment.duration_ns / NS_PER_S:.5f},", segment.name + suffix]
-        return "\n".join(lines) + "\n", rendition.segments[-1].duration_ns // NS_PER_S
+    def _cut(self, start: tuple[int, int], incoming: Sample, now_ns: int) -> None:
+        if incoming.key and now_ns - start[0] >= self._window.segment_ns:
+            self._cut_part(now_ns)
+            for rendition in self._renditions.values():
+                rendition.rotate(self._window.count, start[1], now_ns - start[0])
+            self._target_s = max(self._target_s, int((now_ns - start[0]) / NS_PER_S + 0.5))
+            self._start = (now_ns, incoming.ntp_ns)
+        elif self.low_latency and now_ns - self._part_start_ns >= self._part_ns:
+            self._cut_part(now_ns)
+        else:
+            return
+        self._loop.call_soon_threadsafe(self._tell)
+
+    def _cut_part(self, now_ns: int) -> None:
+        for rendition in self._renditions.values():
+            rendition.cut_part(now_ns - self._part_start_ns)
+        self._part_start_ns = now_ns
+
+
+def _fits(part_ns: int, frame_ns: int) -> bool:
+    """Whether parts of at least this length, made of whole frames, differ by less than the 15 % that are allowed."""
+    return frame_ns <= part_ns and part_ns > -(-part_ns // frame_ns) * frame_ns * 85 // 100
 
 
 def _chosen(tracks: Sequence[Track]) -> list[int]:
@@ -216,51 +231,3 @@ def _chosen(tracks: Sequence[Track]) -> list[int]:
         if video:
             break
     return video + [index for index, track in enumerate(tracks) if track.codec == AAC]
-
-
-def _date_time(ntp_ns: int) -> str:
-    stamp = datetime.fromtimestamp(ntp_ns // 1_000_000 / 1000, UTC).astimezone()
-    return stamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _multivariant(renditions: list[_Rendition], leading: _Rendition, suffix: str) -> str:
-    sounds = [rendition for rendition in renditions if rendition is not leading]
-    lines = ["#EXTM3U", "#EXT-X-VERSION:10", "#EXT-X-INDEPENDENT-SEGMENTS", ""]
-    for sound in sounds:
-        default = "YES" if sound is sounds[0] else "NO"
-        lines.append(
-            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="{sound.name}",AUTOSELECT=YES,'
-            f'DEFAULT={default},URI="{sound.name}_stream.m3u8{suffix}"'
-        )
-    if sounds:
-        lines.append("")
-    sizes = [(8 * len(s.data) * NS_PER_S // max(s.duration_ns, 1), s) for s in leading.segments]
-    total_ns = max(sum(s.duration_ns for s in leading.segments), 1)
-    average = 8 * sum(len(s.data) for s in leading.segments) * NS_PER_S // total_ns
-    codecs = ",".join(dict.fromkeys(_codec(rendition.track) for rendition in renditions))
-    variant = f"BANDWIDTH={max(bits for bits, _ in sizes)},AVERAGE-BANDWIDTH={average}"
-    variant += f',CODECS="{codecs}"' + _picture(leading) + (',AUDIO="audio"' if sounds else "")
-    lines += [f"#EXT-X-STREAM-INF:{variant}", f"{leading.name}_stream.m3u8{suffix}"]
-    return "\n".join(lines) + "\n"
-
-
-def _picture(rendition: _Rendition) -> str:
-    picture = rendition.track.picture() if rendition.track.is_video else None
-    if picture is None:
-        return ""
-    ticks = rendition.frame_ticks
-    rate = f",FRAME-RATE={rendition.track.clock / ticks:.3f}" if ticks else ""
-    return f",RESOLUTION={picture.width}x{picture.height}{rate}"
-
-
-def _codec(track: Track) -> str:
-    if track.codec == H264:
-        return f"avc1.{track.sps[1:4].hex()}"
-    if track.codec == H265:
-        profile = hevc_profile(track.sps)
-        compatibility = int(f"{int.from_bytes(profile[1:5], 'big'):032b}"[::-1], 2)
-        tier = "H" if profile[0] & 0x20 else "L"
-        constraints = profile[5:11].rstrip(b"\x00")
-        tail = "".join(f".{byte:x}" for byte in constraints)
-        return f"hvc1.{profile[0] & 0x1F}.{compatibility:x}.{tier}{profile[11]}{tail}"
-    return f"mp4a.40.{track.audio_config[0] >> 3 if track.audio_config else 2}"

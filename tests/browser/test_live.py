@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Request, Route, expect
 
 from tests.browser.conftest import Guard
 from tests.support.processes import until
@@ -46,13 +46,37 @@ async def test_a_dead_camera_shows_signal_lost_with_its_cause_and_plays_again_by
     assert await guard.page.evaluate("window.sameDocument"), "the page was loaded anew"
 
 
+async def test_a_dead_camera_is_tried_again_within_one_viewing_session(guard: Guard, camera: TestCamera) -> None:
+    """Each session is a line of the audit: a dead camera on a wall would write thousands a day."""
+    await guard.log_in()
+    await guard.until_playing(20)
+    sessions: list[str] = []
+    tries: list[str] = []
+
+    def see(request: Request) -> None:
+        if request.method == "POST" and "/api/v1/streams" in request.url:
+            sessions.append(request.url)
+        if "/hls/" in request.url:
+            tries.append(request.url)
+
+    await camera.kill()
+    await guard.until_shown("lost", 4.5)
+    guard.page.on("request", see)
+
+    async def tried() -> bool:
+        return len(tries) >= 4
+
+    await until(tried, 40, "the tile has tried four times")
+    assert len(sessions) <= 1
+
+
 async def test_live_comes_back_by_itself_after_mediamtx_and_vmsd_were_killed(guard: Guard) -> None:
     site = guard.site
     await guard.log_in()
     await guard.until_playing(20)
     await guard.page.evaluate("window.sameDocument = true")
     await site.kill_mediamtx()
-    await guard.until_shown("waiting", 20)
+    await guard.until_shown("lost", 20)
     await site.start_mediamtx()
     await guard.until_playing(25)
     await site.stop_vmsd(signal.SIGKILL)
@@ -69,6 +93,7 @@ async def test_a_picture_that_stands_still_is_greyed_and_says_so_and_goes_on(gua
     async def swallow(route: Route) -> None:
         """Never answered."""
 
+    await guard.choose_delay("hls")
     await guard.log_in()
     await guard.until_playing(20)
     await guard.page.route("**/hls/**", swallow)
@@ -115,6 +140,7 @@ async def test_cameras_are_chosen_and_opened_with_the_keyboard(guard: Guard) -> 
 
 async def test_a_tile_nobody_can_see_loads_nothing_and_goes_on_when_seen(guard: Guard) -> None:
     loaded: list[str] = []
+    await guard.choose_delay("hls")
     guard.page.on("request", lambda request: loaded.append(request.url) if "/hls/" in request.url else None)
     await guard.log_in()
     await guard.until_playing(20)

@@ -96,6 +96,7 @@ class Server:
         self.recordings = folder / "recordings"
         self.api_port, self.hls_port = free_port(), free_port()
         self.rtsp_port, self.rtmp_port, self.metrics_port = free_port(), free_port(), free_port()
+        self.webrtc_port, self.media_port = free_port(), free_port()
         self.config = self._config(paths, settings)
         self.lines: list[str] = []
         self._command = command
@@ -250,6 +251,7 @@ class Server:
             "rtmp": False,
             "rtmpAddress": f"127.0.0.1:{self.rtmp_port}",
             "webrtc": False,
+            "webrtcAddress": f"127.0.0.1:{self.webrtc_port}",
             "srt": False,
             "moq": False,
             "hls": True,

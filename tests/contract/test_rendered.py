@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.contract.contract_server import PASSWORD, SECRET, USER, wait_for
-from vmsd.mediamtx.config import Desired, DesiredPath, Server, render
+from vmsd.mediamtx.config import Desired, DesiredPath, Server, WebRtcServer, render
 
 if TYPE_CHECKING:
     from tests.contract import contract_server
@@ -21,7 +21,13 @@ _PATHS = (
 )
 
 
-def _render(server: contract_server.Server, paths: tuple[DesiredPath, ...], *, record: bool) -> str:
+def _render(
+    server: contract_server.Server,
+    paths: tuple[DesiredPath, ...],
+    *,
+    record: bool,
+    webrtc: WebRtcServer | None = None,
+) -> str:
     settings = Server(
         recordings_dir=server.recordings,
         api_port=server.api_port,
@@ -35,6 +41,7 @@ def _render(server: contract_server.Server, paths: tuple[DesiredPath, ...], *, r
         segment_s=1800,
         hls_segment_s=2,
         hls_segments=5,
+        webrtc=webrtc,
     )
     return render(_TEMPLATE, Desired(settings, record, list(paths)))
 
@@ -64,3 +71,32 @@ def test_a_site_without_cameras_starts(make_server: MakeServer) -> None:
     server.launch_with(_render(server, (), record=True))
     wait_for(server.answers)
     assert server.api("/v3/paths/list").json["itemCount"] == 0
+
+
+def test_low_latency_gets_the_segments_it_takes(make_server: MakeServer) -> None:
+    server = make_server({})
+    server.launch_with(_render(server, (), record=True))
+    wait_for(server.answers)
+    told = server.api("/v3/config/global/get").json
+    assert (told["hlsVariant"], told["hlsSegmentCount"], told["hlsPartDuration"]) == ("lowLatency", 7, "200ms")
+    assert told["webrtc"] is False
+
+
+def test_pictures_over_webrtc_are_told_of_one_address_or_of_all(make_server: MakeServer) -> None:
+    server = make_server({})
+    one = WebRtcServer(server.webrtc_port, "127.0.0.1", server.media_port, hosts=("camera.example", "192.0.2.1"))
+    server.launch_with(_render(server, (), record=True, webrtc=one))
+    wait_for(server.answers)
+    told = server.api("/v3/config/global/get").json
+    assert told["webrtcAddress"] == f"127.0.0.1:{server.webrtc_port}"
+    assert told["webrtcLocalUDPAddress"] == told["webrtcLocalTCPAddress"] == f"127.0.0.1:{server.media_port}"
+    assert (told["webrtcIPsFromInterfaces"], told["webrtcIPsFromInterfacesList"]) == (False, [])
+    assert told["webrtcAdditionalHosts"] == ["127.0.0.1", "camera.example", "192.0.2.1"]
+    assert told["webrtcAllowOrigins"] == []
+    every = WebRtcServer(server.webrtc_port, "", server.media_port, interfaces=("lo",))
+    wait_for(lambda: server.age_s > 2, 3)
+    server.write_text(_render(server, (), record=True, webrtc=every))
+    wait_for(lambda: server.api("/v3/config/global/get").json["webrtcIPsFromInterfaces"])
+    told = server.api("/v3/config/global/get").json
+    assert told["webrtcLocalUDPAddress"] == f":{server.media_port}"
+    assert (told["webrtcIPsFromInterfacesList"], told["webrtcAdditionalHosts"]) == (["lo"], [])

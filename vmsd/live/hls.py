@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import socket
-import struct
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -18,12 +15,12 @@ from aiohttp import hdrs, web
 from yarl import URL
 
 from vmsd.clock import Clock
-from vmsd.errors import MediaServerAway, NotFound, TooMany
-from vmsd.live.cache import Body, Cache, CachedObject
-from vmsd.live.playlist import INDEX, Kind, Playlist, headers_of, kind_of, parse
+from vmsd.errors import Malformed, MediaServerAway, NotFound, TooMany
+from vmsd.live.cache import Body, Cache, CachedObject, Key
+from vmsd.live.delivery import Crowd, answer, deliver
+from vmsd.live.playlist import INDEX, Kind, Playlist, Reload, headers_of, is_part, kind_of, parse
 
 _REFUSED = "MediaMTX does not accept the secret for HLS."
-_RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +30,29 @@ class HlsLimits:
     cache_bytes: int = 256 * 1024 * 1024
     cache_objects: int = 512
     """Most of them hold a file descriptor."""
+    quick_bytes: int = 64 * 1024 * 1024
+    quick_objects: int = 4096
+    """Parts and the playlists that name them, which nobody wants for long."""
     object_bytes: int = 32 * 1024 * 1024
     playlist_bytes: int = 256 * 1024
     index_fresh_s: float = 2.0
     playlist_fresh_s: float = 1.0
     """At most; half a segment when that is shorter."""
     segment_kept_s: float = 30.0
-    """MediaMTX's own window is about 10 s."""
+    """MediaMTX's own window is about 14 s."""
+    part_kept_s: float = 8.0
     init_kept_s: float = 3600.0
     upstream_s: float = 5.0
+    """So long waits, too, who asks for a part that is still to come."""
     first_playlist_s: float = 12.0
-    """MediaMTX answers the first playlist of a path when it has two segments."""
+    """MediaMTX answers the first playlist of a path when it has a segment."""
     requests_per_viewer: int = 32
     requests: int = 1024
+    waits_per_viewer: int = 64
+    waits: int = 4096
+    """Requests for what is still to come: every low-latency player has one or two open at any time."""
+    waits_per_path: int = 16
+    """So many different ones reach MediaMTX; players who keep up ask the same."""
     slow_grace_s: float = 5.0
     slow_bytes_per_s: int = 64 * 1024
     """A viewer slower than this, after the grace, loses the connection."""
@@ -74,8 +81,36 @@ class _SessionGone(Exception):
     """MediaMTX has no CDN session for this path: its restart or 30 s of silence ended it."""
 
 
+class _Wanted(NamedTuple):
+    """One file of a path; `reload` says how a low-latency player asks for a media playlist."""
+
+    path: str
+    file: str
+    kind: Kind
+    reload: Reload | None = None
+
+    @property
+    def key(self) -> Key:
+        """Players of whole segments and the others get different playlists under one name."""
+        return self.path, self.file if self.reload is None else f"ll/{self.file}?{self.reload.query}"
+
+    @property
+    def is_quick(self) -> bool:
+        return self.reload is not None or is_part(self.file)
+
+    @property
+    def waits(self) -> bool:
+        """MediaMTX may answer only when there is something new."""
+        return is_part(self.file) if self.reload is None else self.reload.waits
+
+
+def _wanted(path: str, file: str, reload: Reload | None) -> _Wanted:
+    kind = kind_of(file)
+    return _Wanted(path, file, kind, reload if kind is Kind.MEDIA else None)
+
+
 class HlsProxy:
-    """Who may see the path was decided before; nothing of a viewer's request goes upstream."""
+    """Who may see the path was decided before; nothing of a viewer's request goes upstream but a `Reload`."""
 
     def __init__(
         self,
@@ -92,36 +127,55 @@ class HlsProxy:
         self._clock = clock
         self._limits = limits
         self._cache = Cache(clock, limit_bytes=limits.cache_bytes, limit_objects=limits.cache_objects)
-        self._viewers: Counter[str] = Counter()
-        self._in_flight = 0
+        self._quick = Cache(clock, limit_bytes=limits.quick_bytes, limit_objects=limits.quick_objects)
+        self._viewers = Crowd(limits.requests, limits.requests_per_viewer)
+        self._waiters = Crowd(limits.waits, limits.waits_per_viewer)
+        self._waits: Counter[str] = Counter()
         self._upstream_requests = 0
 
     def stats(self) -> HlsStats:
         return HlsStats(
-            hits=self._cache.hits,
-            misses=self._cache.misses,
+            hits=self._cache.hits + self._quick.hits,
+            misses=self._cache.misses + self._quick.misses,
             upstream_requests=self._upstream_requests,
-            held_bytes=self._cache.memory.held_bytes,
-            in_flight=self._in_flight,
+            held_bytes=self._cache.memory.held_bytes + self._quick.memory.held_bytes,
+            in_flight=self._viewers.size + self._waiters.size,
         )
 
     async def serve(
-        self, request: web.Request, path: str, file: str, *, viewer: str, query: Mapping[str, str]
+        self,
+        request: web.Request,
+        path: str,
+        file: str,
+        *,
+        viewer: str,
+        query: Mapping[str, str],
+        reload: Reload | None = None,
     ) -> web.StreamResponse:
-        """`query` is appended to each URI of a playlist, for players that carry a token there."""
-        self._enter(viewer)
+        """`query` is appended to each URI of a playlist, for players that carry a token there.
+
+        With a `reload` media playlists are those of low-latency players, as they ask for them.
+        """
+        wanted = _wanted(path, file, reload)
+        crowd = self._waiters if wanted.waits else self._viewers
+        crowd.enter(viewer)
         try:
-            found = await self.fetch(path, file)
-            return await self._deliver(request, *_answer(request, found, query))
+            response, part = answer(request, await self._fetch(wanted), query)
+            size = part.size if part else 0
+            within_s = self._limits.slow_grace_s + size / self._limits.slow_bytes_per_s
+            return await deliver(request, response, part, within_s)
         finally:
-            self._leave(viewer)
+            crowd.leave(viewer)
 
     async def fetch(self, path: str, file: str) -> CachedObject:
         """Give one file of a path from memory or MediaMTX; NotFound, MediaServerAway or TooMany."""
-        key = path, file
-        found = self._cache.find(key)
+        return await self._fetch(_wanted(path, file, None))
+
+    async def _fetch(self, wanted: _Wanted) -> CachedObject:
+        cache = self._quick if wanted.is_quick else self._cache
+        found = cache.find(wanted.key)
         if found is None:
-            found = await self._cache.share(key, partial(self._load, path, file, kind_of(file)))
+            found = await cache.share(wanted.key, partial(self._load, wanted))
         return found
 
     async def newest(self, path: str) -> NewestSegment:
@@ -133,113 +187,97 @@ class HlsProxy:
         segment = await self.fetch(path, file)
         return NewestSegment(init.body.read(), segment.body.read(), file, media.newest_ms)
 
-    def _enter(self, viewer: str) -> None:
-        if self._in_flight >= self._limits.requests:
-            raise TooMany("Too many people are watching at once.")
-        if self._viewers[viewer] >= self._limits.requests_per_viewer:
-            raise TooMany("Too many streams are open at once.")
-        self._in_flight += 1
-        self._viewers[viewer] += 1
-
-    def _leave(self, viewer: str) -> None:
-        self._in_flight -= 1
-        self._viewers[viewer] -= 1
-        if not self._viewers[viewer]:
-            del self._viewers[viewer]
-
     # Upstream
 
-    async def _load(self, path: str, file: str, kind: Kind) -> CachedObject:
+    async def _load(self, wanted: _Wanted) -> CachedObject:
         try:
-            return await self._load_in_session(path, file, kind)
+            return await (self._wait(wanted) if wanted.waits else self._load_in_session(wanted))
         except NotFound:
-            self._cache.drop_playlists(path)
+            self._forget_playlists(wanted.path)
             raise
 
-    async def _load_in_session(self, path: str, file: str, kind: Kind) -> CachedObject:
+    async def _wait(self, wanted: _Wanted) -> CachedObject:
+        """Load what may be still to come."""
+        path = wanted.path
+        if self._waits[path] >= self._limits.waits_per_path:
+            raise TooMany("Too many different parts of one stream are waited for.")
+        self._waits[path] += 1
+        try:
+            return await self._load_in_session(wanted)
+        finally:
+            self._waits[path] -= 1
+            if not self._waits[path]:
+                del self._waits[path]
+
+    async def _load_in_session(self, wanted: _Wanted) -> CachedObject:
         """Ask for index.m3u8 when a child is refused: it alone opens a session at MediaMTX."""
         try:
-            return await self._download(path, file, kind)
+            return await self._download(wanted)
         except _SessionGone:
-            if kind is Kind.INDEX:
+            if wanted.kind is Kind.INDEX:
                 raise MediaServerAway(_REFUSED) from None
-        self._cache.drop_playlists(path)
-        await self.fetch(path, INDEX)
+        self._forget_playlists(wanted.path)
+        await self.fetch(wanted.path, INDEX)
         try:
-            return await self._download(path, file, kind)
+            return await self._download(wanted)
         except _SessionGone:
             raise NotFound("The stream has ended.") from None
 
-    async def _download(self, path: str, file: str, kind: Kind) -> CachedObject:
-        cold = kind.is_playlist and not self._cache.knows((path, file))
-        url = URL(f"{self._origin_url}/{path}/{file}", encoded=True)
+    def _forget_playlists(self, path: str) -> None:
+        self._cache.drop_playlists(path)
+        self._quick.drop_playlists(path)
+
+    async def _download(self, wanted: _Wanted) -> CachedObject:
+        query = f"?{wanted.reload.query}" if wanted.reload and wanted.reload.query else ""
+        url = URL(f"{self._origin_url}/{wanted.path}/{wanted.file}{query}", encoded=True)
         self._upstream_requests += 1
         try:
             async with (
-                asyncio.timeout(self._limits.first_playlist_s if cold else self._limits.upstream_s),
-                self._session.get(url, headers=self._headers, allow_redirects=False) as answer,
+                asyncio.timeout(self._patience_s(wanted)),
+                self._session.get(url, headers=self._headers, allow_redirects=False) as response,
             ):
-                _judge(answer.status)
-                return self._object(file, kind, await self._read(answer, kind))
+                _judge(response.status)
+                return self._object(wanted, await self._read(wanted, response))
         except (aiohttp.ClientError, OSError) as error:
             raise MediaServerAway("MediaMTX does not answer, or not in time.") from error
 
-    async def _read(self, answer: aiohttp.ClientResponse, kind: Kind) -> Body:
-        limit = self._limits.playlist_bytes if kind.is_playlist else self._limits.object_bytes
-        body = Body(self._cache.memory)
+    def _patience_s(self, wanted: _Wanted) -> float:
+        cold = wanted.kind.is_playlist and not wanted.waits and not self._cache.knows(wanted.key)
+        return self._limits.first_playlist_s if cold else self._limits.upstream_s
+
+    async def _read(self, wanted: _Wanted, response: aiohttp.ClientResponse) -> Body:
+        limit = self._limits.playlist_bytes if wanted.kind.is_playlist else self._limits.object_bytes
+        cache = self._quick if wanted.is_quick else self._cache
+        body = Body(cache.memory)
         with ExitStack() as unfinished:
             # The error of a broken answer lives on in a cycle until garbage is collected; the bytes must not.
             unfinished.callback(body.close)
-            async for chunk in answer.content.iter_any():
-                if max(body.size + len(chunk), answer.content_length or 0) > limit:
+            async for chunk in response.content.iter_any():
+                if max(body.size + len(chunk), response.content_length or 0) > limit:
                     raise MediaServerAway("MediaMTX answered with more than any file of a stream can hold.")
-                self._cache.make_room(len(chunk))
+                cache.make_room(len(chunk))
                 body.append(chunk)
             unfinished.pop_all()
         return body
 
-    def _object(self, file: str, kind: Kind, body: Body) -> CachedObject:
-        playlist = parse(body.read()) if kind.is_playlist else None
+    def _object(self, wanted: _Wanted, body: Body) -> CachedObject:
+        has_parts = wanted.reload is not None
+        playlist = parse(body.read(), keeps_parts=has_parts) if wanted.kind.is_playlist else None
         now = self._clock.monotonic()
-        fresh_s = self._fresh_s(kind, playlist)
-        kept_s = max(fresh_s, self._limits.segment_kept_s)
-        return CachedObject(body, headers_of(file), now + fresh_s, now + kept_s, playlist)
+        fresh_s = self._fresh_s(wanted, playlist)
+        kept_s = fresh_s if wanted.is_quick else max(fresh_s, self._limits.segment_kept_s)
+        return CachedObject(body, headers_of(wanted.file), now + fresh_s, now + kept_s, playlist)
 
-    def _fresh_s(self, kind: Kind, playlist: Playlist | None) -> float:
-        if kind is Kind.INDEX:
-            return self._limits.index_fresh_s
+    def _fresh_s(self, wanted: _Wanted, playlist: Playlist | None) -> float:
+        limits = self._limits
+        if wanted.kind is Kind.INDEX:
+            return limits.index_fresh_s
         if playlist is not None:
-            return min(self._limits.playlist_fresh_s, (playlist.last_segment_s or 0.0) / 2)
-        return self._limits.init_kept_s if kind is Kind.INIT else self._limits.segment_kept_s
-
-    # Downstream
-
-    async def _deliver(
-        self, request: web.Request, response: web.StreamResponse, part: _Part | None
-    ) -> web.StreamResponse:
-        """Send an answer; a viewer who is too slow or leaves is cut off, which is no error of anybody."""
-        transport = request.transport
-        if transport is None:
-            return response
-        size = part.size if part else 0
-        try:
-            async with asyncio.timeout(self._limits.slow_grace_s + size / self._limits.slow_bytes_per_s):
-                await response.prepare(request)
-                if part is not None:
-                    await part.body.send(transport, response, part.start, part.size)
-                await response.write_eof()
-        except (ConnectionError, TimeoutError):
-            response.force_close()
-            _cut(transport)
-        return response
-
-
-def _cut(transport: asyncio.Transport) -> None:
-    """Close at once, and have the kernel forget the megabytes it still holds for this viewer."""
-    with suppress(OSError):
-        at_once = struct.pack("ii", 1, 0)
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
-    transport.abort()
+            age_s = (playlist.last_segment_s or 0.0) / 2 if wanted.reload is None else playlist.part_s or 0.0
+            return min(limits.playlist_fresh_s, age_s)
+        if wanted.is_quick:
+            return limits.part_kept_s
+        return limits.init_kept_s if wanted.kind is Kind.INIT else limits.segment_kept_s
 
 
 def _judge(status: int) -> None:
@@ -247,7 +285,7 @@ def _judge(status: int) -> None:
 
     404 is a path without a stream or a file that has left the window, 500 a path it does not know, a
     muxer that is not ready or a track it cannot carry: to a viewer all of them are a camera without
-    signal. A redirect is what it gives to callers without the CDN secret.
+    signal. A redirect is what it gives to callers without the CDN secret. 400 is a part that is too far ahead.
     """
     if status == web.HTTPOk.status_code:
         return
@@ -255,6 +293,8 @@ def _judge(status: int) -> None:
         raise _SessionGone
     if status in (web.HTTPNotFound.status_code, web.HTTPInternalServerError.status_code):
         raise NotFound("The camera has no signal.")
+    if status == web.HTTPBadRequest.status_code:
+        raise Malformed("The stream has no such part, nor will it have one soon.")
     if status == web.HTTPFound.status_code:
         raise MediaServerAway(_REFUSED)
     raise MediaServerAway(f"MediaMTX answered with the unexpected status {status}.")
@@ -264,45 +304,3 @@ def _playlist_of(found: CachedObject) -> Playlist:
     if found.playlist is None:
         raise NotFound("There is no such playlist.")
     return found.playlist
-
-
-class _Part(NamedTuple):
-    """The bytes of a body that a viewer gets."""
-
-    body: Body
-    start: int
-    size: int
-
-
-def _answer(
-    request: web.Request, found: CachedObject, query: Mapping[str, str]
-) -> tuple[web.StreamResponse, _Part | None]:
-    """Make the response, and say which part of the body is to be streamed into it, if any."""
-    if found.playlist is not None:
-        return web.Response(body=found.playlist.render(query), headers=found.headers), None
-    part, headers, status = _Part(found.body, 0, found.body.size), found.headers, 200
-    asked = request.headers.get(hdrs.RANGE)
-    if asked is not None:
-        wanted = _wanted(asked, part.size)
-        if wanted is None:
-            return web.Response(status=416, headers={hdrs.CONTENT_RANGE: f"bytes */{part.size}"}), None
-        start, stop = wanted
-        headers = {**headers, hdrs.CONTENT_RANGE: f"bytes {start}-{stop - 1}/{part.size}"}
-        part, status = _Part(found.body, start, stop - start), 206
-    if found.body.file is None:
-        return web.Response(body=found.body.read(*part[1:]), headers=headers, status=status), None
-    response = web.StreamResponse(headers=headers, status=status)
-    response.content_length = part.size
-    return response, None if request.method == hdrs.METH_HEAD else part
-
-
-def _wanted(asked: str, size: int) -> tuple[int, int] | None:
-    """Read a Range header as start and stop; None when it names nothing of this body."""
-    match = _RANGE.fullmatch(asked)
-    if match is None or not (match[1] or match[2]):
-        return None
-    if not match[1]:
-        start, stop = max(0, size - int(match[2])), size
-    else:
-        start, stop = int(match[1]), min(int(match[2] or size) + 1, size)
-    return (start, stop) if start < stop else None

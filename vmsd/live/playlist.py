@@ -9,7 +9,7 @@ from enum import Enum
 from urllib.parse import urlencode
 
 from vmsd.clock import parse_rfc3339
-from vmsd.errors import MediaServerAway, NotFound
+from vmsd.errors import Malformed, MediaServerAway, NotFound
 
 INDEX = "index.m3u8"
 
@@ -37,6 +37,12 @@ _URI = re.compile(rb'^[^#\s][^\r\n]*|(?<=URI=")[^"\r\n]+', re.MULTILINE)
 _DATE = re.compile(rb"^#EXT-X-PROGRAM-DATE-TIME:(\S+)", re.MULTILINE)
 _MAP = re.compile(rb'^#EXT-X-MAP:[^\r\n]*?URI="([^"\r\n?]+)', re.MULTILINE)
 _EXTINF = re.compile(rb"^#EXTINF:([0-9]{1,6}(?:\.[0-9]{1,9})?)", re.MULTILINE)
+_PART_TARGET = re.compile(rb"^#EXT-X-PART-INF:PART-TARGET=([0-9]{1,3}(?:\.[0-9]{1,9})?)", re.MULTILINE)
+# What a playlist has for low-latency players alone, and the entries before its first segment, which are no files.
+_QUICK = re.compile(rb"^#EXT-X-(?:SERVER-CONTROL|PART-INF|PART|PRELOAD-HINT|RENDITION-REPORT):[^\n]*\n", re.MULTILINE)
+_GAP = re.compile(rb"^#EXT-X-GAP\r?\n(?:#[^\n]*\n)*[^#\n][^\n]*\n", re.MULTILINE)
+_SEQUENCE = re.compile(rb"(?<=^#EXT-X-MEDIA-SEQUENCE:)[0-9]{1,12}", re.MULTILINE)
+_NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 def kind_of(file: str) -> Kind:
@@ -45,6 +51,35 @@ def kind_of(file: str) -> Kind:
     if match is None or match.lastgroup is None:
         raise NotFound("There is no such file.")
     return Kind(match.lastgroup)
+
+
+def is_part(file: str) -> bool:
+    """Whether this is a piece of a segment; one that is announced exists a moment later."""
+    return "_part" in file
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """How a low-latency player asks for a media playlist: `query` is the same for all who ask the same.
+
+    One that `waits` wants the answer when the playlist has the part it names.
+    """
+
+    query: str = ""
+    waits: bool = False
+
+
+def read_reload(query: Mapping[str, str]) -> Reload:
+    """Reads `_HLS_msn`, `_HLS_part` and `_HLS_skip` and nothing else; `Malformed` for what a server has to refuse."""
+    numbers = {name: query[name] for name in ("_HLS_msn", "_HLS_part") if name in query}
+    if not all(_NUMBER.fullmatch(text) for text in numbers.values()):
+        raise Malformed("_HLS_msn and _HLS_part are numbers")
+    if "_HLS_part" in numbers and "_HLS_msn" not in numbers:
+        raise Malformed("_HLS_part says which part of the segment _HLS_msn")
+    asked = [f"{name}={int(text)}" for name, text in numbers.items()]
+    if query.get("_HLS_skip") in ("YES", "v2"):
+        asked.append("_HLS_skip=YES")
+    return Reload("&".join(asked), waits=bool(numbers))
 
 
 def headers_of(file: str) -> Mapping[str, str]:
@@ -70,6 +105,8 @@ class Playlist:
     last_segment_s: float | None
     newest_ms: int | None
     """Wall time at which the newest segment begins, where the playlist says so."""
+    part_s: float | None = None
+    """How long a part is at most; None in a playlist without parts."""
 
     def render(self, query: Mapping[str, str]) -> bytes:
         """Put `query` behind each URI."""
@@ -92,10 +129,15 @@ class Playlist:
         return self.init, segment
 
 
-def parse(body: bytes) -> Playlist:
-    """Read a playlist, or raise MediaServerAway; a query the origin put behind a URI is cut off."""
+def parse(body: bytes, *, keeps_parts: bool = False) -> Playlist:
+    """Read a playlist, or raise MediaServerAway; a query the origin put behind a URI is cut off.
+
+    It is one of whole segments unless it `keeps_parts`.
+    """
     if not body.startswith(b"#EXTM3U"):
         raise MediaServerAway("MediaMTX answered something that is no playlist.")
+    if not keeps_parts:
+        body = _of_whole_segments(body)
     pieces: list[bytes] = []
     files: list[str] = []
     done = 0
@@ -108,7 +150,30 @@ def parse(body: bytes) -> Playlist:
         if body[match.start() - 1 : match.start()] != b'"':
             files.append(name)
     pieces.append(body[done:])
-    return Playlist(tuple(pieces), tuple(files), _init_of(body), _last_duration_s(body), _newest_ms(body))
+    return Playlist(
+        tuple(pieces),
+        tuple(files),
+        _init_of(body),
+        _last_duration_s(body),
+        _newest_ms(body),
+        _part_target_s(body) if keeps_parts else None,
+    )
+
+
+def _of_whole_segments(body: bytes) -> bytes:
+    """The playlist as it is without low latency; each segment keeps its number.
+
+    MediaMTX puts seven gaps before the first segment of a stream, and nowhere else.
+    """
+    if b"#EXT-X-PART-INF:" not in body:
+        return body
+    body, gaps = _GAP.subn(b"", _QUICK.sub(b"", body))
+    return _SEQUENCE.sub(lambda match: b"%d" % (int(match[0]) + gaps), body, 1) if gaps else body
+
+
+def _part_target_s(body: bytes) -> float | None:
+    match = _PART_TARGET.search(body)
+    return float(match[1]) if match else None
 
 
 def _init_of(body: bytes) -> str | None:

@@ -45,6 +45,14 @@ class ConfiguredPath(Answer):
     record: bool = False
 
 
+class WebRtcSession(Answer):
+    """Somebody who watches over WebRTC; from before the answer to their offer until the last packet."""
+
+    id: str
+    path: str
+    state: str = "read"
+
+
 Item = TypeVar("Item")
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from contextlib import suppress
 from typing import TypeVar
 
 import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from vmsd.errors import MediaServerAway
-from vmsd.mediamtx.answers import ConfiguredPath, Info, Page, Path
+from vmsd.mediamtx.answers import ConfiguredPath, Info, Page, Path, WebRtcSession
 
 PAGE_ITEMS = 1000
 MAX_PAGES = 20
 
 Model = TypeVar("Model", bound=BaseModel)
-Item = TypeVar("Item", Path, ConfiguredPath)
+Item = TypeVar("Item", Path, ConfiguredPath, WebRtcSession)
+
+
+class NoSuchThing(MediaServerAway):
+    """MediaMTX does not know what it was asked for."""
 
 
 class MediaMtxClient:
@@ -49,6 +54,18 @@ class MediaMtxClient:
     async def list_configured_paths(self) -> list[ConfiguredPath]:
         """All paths of MediaMTX's configuration as it has loaded it, every page."""
         return await self._list("/v3/config/paths/list", Page[ConfiguredPath])
+
+    async def list_webrtc_sessions(self) -> list[WebRtcSession]:
+        """None where MediaMTX does not speak WebRTC, as the stand-in does not."""
+        try:
+            return await self._list("/v3/webrtcsessions/list", Page[WebRtcSession])
+        except NoSuchThing:
+            return []
+
+    async def end_webrtc_session(self, session_id: str) -> None:
+        """One that has ended already is as good as one that ends now."""
+        with suppress(NoSuchThing):
+            await self._ask("POST", f"/v3/webrtcsessions/kick/{session_id}")
 
     async def _list(self, path: str, model: type[Page[Item]]) -> list[Item]:
         """The limits of time and size are those of all pages together."""
@@ -93,6 +110,8 @@ class MediaMtxClient:
 
 
 async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    if response.status == 404:  # noqa: PLR2004 - HTTP's own number
+        raise NoSuchThing("MediaMTX answered 404")
     if response.status != 200:  # noqa: PLR2004 - HTTP's own number
         raise MediaServerAway(f"MediaMTX answered {response.status}")
     chunks: list[bytes] = []

@@ -38,6 +38,33 @@ class DesiredPath:
         return f"DesiredPath({self.name})"
 
 
+LEAST_SEGMENTS = 7
+"""What MediaMTX's low-latency HLS keeps at least; with fewer its server does not come up."""
+
+
+@dataclass(frozen=True)
+class WebRtcServer:
+    """`port` is on loopback; pictures are taken and given at `media_port` of `media_host`, every address when empty.
+
+    `hosts` are what browsers are told to try besides the addresses of the `interfaces`, of all when none is named.
+    """
+
+    port: int
+    media_host: str
+    media_port: int
+    hosts: Sequence[str] = ()
+    interfaces: Sequence[str] = ()
+
+    @property
+    def media_address(self) -> str:
+        return f"{self.media_host}:{self.media_port}"
+
+    @property
+    def told_hosts(self) -> list[str]:
+        """One that is listened at alone is the only one that answers, besides those that forward to it."""
+        return [self.media_host, *self.hosts] if self.media_host else list(self.hosts)
+
+
 @dataclass(frozen=True)
 class Server:
     """The settings of MediaMTX that do not depend on cameras; ports are on loopback but RTMP's."""
@@ -54,6 +81,13 @@ class Server:
     segment_s: int
     hls_segment_s: float
     hls_segments: int
+    hls_part_ms: int = 200
+    webrtc: WebRtcServer | None = None
+    """None switches it off."""
+
+    @property
+    def kept_segments(self) -> int:
+        return max(self.hls_segments, LEAST_SEGMENTS)
 
 
 @dataclass(frozen=True)
@@ -130,8 +164,9 @@ def _read(path: Path) -> str | None:
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o640)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
+        os.fchmod(handle, 0o640)  # MediaMTX is in the group, whatever the umask
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

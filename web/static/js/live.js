@@ -1,78 +1,89 @@
-// Keeps one camera's live video playing in a <video>, for as long as anybody looks, whatever breaks on the way.
+// Keeps one camera's live video playing for as long as anybody looks: in the best quality that works here, in a lesser
+// one when it must, and never with a gap, whatever breaks on the way.
 
-import { Problem, api } from "./api.js";
-import { serverNow } from "./clock.js";
+import { HlsSource } from "./live_hls.js";
+import { memory } from "./live_memory.js";
+import { QUALITIES, allowed, rank } from "./live_qualities.js";
+import { Session } from "./live_session.js";
+import { WhepSource } from "./live_whep.js";
 
 const BACKOFF_MS = [500, 1000, 2000, 3500, 5000];
-const LOOK_EVERY_MS = 500;
-const FIRST_FRAME_WITHIN_MS = 15_000;
-const NUDGE_AFTER_MS = 2500;
-const RESTART_AFTER_MS = 8000;
-const FURTHEST_BEHIND_S = 8;
-const BELIEVABLE_AGE_S = 3600;
-const REFUSED = [401, 403, 404, 410];
-const NO_CODEC = ["manifestIncompatibleCodecsError", "bufferAddCodecError", "bufferIncompatibleCodecsError"];
+const ASK_AGAIN = 4;
+/** What cannot be played will not be playable in five seconds. */
+const NO_CODEC_MS = 30_000;
+const LOOK_EVERY_MS = 250;
+/** Of a playlist: the camera has no signal, or whoever looks may not see it any more. */
+const NOT_FOUND = 404;
+/** A quality that plays so long works; one that broke before is not the first to try again. */
+const PROVED_S = 60;
+const BROKE_EARLY_S = 10;
+/** Low-latency HLS holds two requests open, and a browser has six for one host. */
+const MOST_WITH_LL_HLS = 2;
 
-const retryOnce = { maxNumRetry: 1, retryDelayMs: 300, maxRetryDelayMs: 300 };
-const impatient = (loadMs) => ({
-  default: { maxTimeToFirstByteMs: 10_000, maxLoadTimeMs: loadMs, timeoutRetry: null, errorRetry: retryOnce },
-});
+const POSSIBLE = { webrtc: () => WhepSource.possible, ll_hls: () => HlsSource.possible, hls: () => HlsSource.possible };
+const possible = Object.fromEntries(QUALITIES.map((quality) => [quality, null]));
+const isPossible = (quality) => (possible[quality] ??= POSSIBLE[quality]());
 
-// hls.js gives up early and says so; starting again for ever is this file's work. Two segments behind the edge of
-// the playlist is as near as plain HLS gets without running dry.
-const HLS_OPTIONS = {
-  enableWorker: false,
-  lowLatencyMode: true,
-  liveSyncDurationCount: 2,
-  maxLiveSyncPlaybackRate: 1.1,
-  backBufferLength: 10,
-  maxBufferLength: 20,
-  manifestLoadPolicy: impatient(15_000),
-  playlistLoadPolicy: impatient(15_000),
-  fragLoadPolicy: impatient(20_000),
-};
+/** Those of this page that play now. */
+const running = new Set();
 
 export class Live {
-  /** Why there is no video yet, for whoever explains it: "", "codec" or "contact". */
+  /** Why there is no video yet, for whoever explains it: "", "codec", "contact" or "refused". */
   trouble = "";
-  session = null;
-  /** True from the end of one attempt until the next shows video. */
+  /** True from the end of one picture until the next shows. */
   again = false;
-  #video;
   #cameraId;
-  #main;
+  #session;
+  #newVideo;
   #beforeEnd;
+  #withSound;
+  #main;
+  #sound = false;
+  #soundless = new Set();
   #stopper = null;
+  #looking = 0;
   #wake = () => {};
-  #hls = null;
-  #position = 0;
-  #movedAt = 0;
-  #usualAge = null;
+  /** The source whose picture is seen, and the one that is being tried beneath it. */
+  #shown = null;
+  #next = null;
 
-  /** `beforeEnd` is called while the last frame is still in the video, to save it. */
-  constructor(video, cameraId, { main = false, beforeEnd = () => {} } = {}) {
-    this.#video = video;
+  /**
+   * `newVideo` makes a <video> beneath the one that is seen, `beforeEnd` is called while the last frame is still there,
+   * to save it; `withSound` when this player has a button for it.
+   */
+  constructor(cameraId, { newVideo, beforeEnd = () => {}, main = false, withSound = false }) {
     this.#cameraId = cameraId;
-    this.#main = main;
+    this.#session = new Session(cameraId);
+    this.#newVideo = newVideo;
     this.#beforeEnd = beforeEnd;
+    this.#main = main;
+    this.#withSound = withSound;
   }
 
   start() {
     if (this.#stopper) return;
     this.trouble = "";
     this.#stopper = new AbortController();
+    running.add(this);
+    this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
     this.#keepPlaying(this.#stopper.signal);
   }
 
   stop() {
     this.#stopper?.abort();
     this.#stopper = null;
+    running.delete(this);
+    clearInterval(this.#looking);
     this.#wake();
-    this.#dropSession();
+    this.#dismiss(this.#next);
+    this.#next = null;
+    this.#hide();
+    this.#session.close();
   }
 
-  /** The camera is back: do not sit out the pause. */
+  /** The camera or the network is back: do not sit out the pause, and try the best again. */
   hurry() {
+    memory.forgive(this.#key);
     this.#wake();
   }
 
@@ -80,144 +91,241 @@ export class Live {
     return this.#stopper !== null;
   }
 
+  /** The video that is seen; null while there is none. */
+  get video() {
+    return this.#shown?.video ?? null;
+  }
+
+  /** How what is seen travels: one of QUALITIES, or "". */
+  get quality() {
+    return this.hasFrame ? this.#shown.quality : "";
+  }
+
+  get hasSubstream() {
+    return this.#session.hasSubstream;
+  }
+
   get hasFrame() {
-    return this.#hls !== null && this.#video.readyState >= 2 && this.#position > 0;
+    return this.#shown?.hasFrame ?? false;
   }
 
   /** Seconds since the picture last moved. */
   get stillFor() {
-    return (performance.now() - this.#movedAt) / 1000;
+    return this.#shown?.stillFor ?? 0;
   }
 
   /** When the shown frame was received by the box, or null when the stream does not say believably. */
   get frameTime() {
-    const date = this.hasFrame ? this.#hls.playingDate : null;
-    if (!date) return null;
-    const age = (serverNow() - date.getTime()) / 1000;
-    return Math.abs(age) < BELIEVABLE_AGE_S ? date.getTime() : null;
+    return this.#shown?.frameTime ?? null;
   }
 
   get frameAge() {
-    const time = this.frameTime;
-    return time === null ? null : Math.max(0, (serverNow() - time) / 1000);
+    return this.#shown?.frameAge ?? null;
   }
 
-  /**
-   * Is the picture older than it may be?
-   *
-   * HLS is honestly some seconds behind (segment length times two, and what is on its way): that is its usual age,
-   * learnt while the picture moves and never taken for more than 8 s. A picture is stale when its age is more than
-   * 5 s beyond the usual one, or when it has not moved for 5 s. The second catches streams without times; the first
-   * catches a picture that moves but is old, as after a long stall.
-   */
   get stale() {
-    if (!this.hasFrame) return false;
-    const usual = Math.min(this.#usualAge ?? FURTHEST_BEHIND_S, FURTHEST_BEHIND_S);
-    return this.stillFor > 5 || (this.frameAge ?? 0) > usual + 5;
+    return this.#shown?.stale ?? false;
   }
+
+  /** The recorded stream, or the substream where there is one; changes without a gap. */
+  set main(main) {
+    this.#main = main;
+    this.#wake();
+  }
+
+  get sound() {
+    return this.#sound;
+  }
+
+  /** A quality that carries no sound of this camera gives way to one that does. */
+  set sound(sound) {
+    this.#sound = sound;
+    for (const source of [this.#shown, this.#next]) if (source) source.video.muted = !sound;
+    this.#wake();
+  }
+
+  /** WebRTC would be used but for the sound it cannot carry. */
+  get gaveWayForSound() {
+    return this.#sound && this.#soundless.has("webrtc") && !["", "webrtc"].includes(this.quality);
+  }
+
+  // The keeper
 
   async #keepPlaying(signal) {
     let failures = 0;
     while (!signal.aborted) {
-      const played = await this.#playOnce(signal);
-      failures = played ? 0 : failures + 1;
+      if (await this.#settle(this.#order(), signal)) {
+        failures = 0;
+        await this.#watch(signal);
+        continue;
+      }
+      if (signal.aborted) return;
+      if (this.#shown?.over) this.#hide();
       this.again = true;
-      await this.#pause(BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)], signal);
+      // No signal and no right look alike at every address: whether it may be watched at all is asked now and then.
+      if (failures % ASK_AGAIN === 0) this.#session.close();
+      failures += 1;
+      const backoff = BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)];
+      await this.#pause(this.trouble === "codec" ? NO_CODEC_MS : backoff, signal);
     }
   }
 
-  /** One attempt from session to end; true when it showed video. */
-  async #playOnce(signal) {
-    try {
-      const url = await this.#address(signal);
-      signal.throwIfAborted();
-      return await this.#play(url, signal);
-    } catch (error) {
-      this.trouble = error instanceof Problem ? "" : "contact";
-      return false;
+  /** Looks for something that plays; what is seen stays meanwhile, and for good when it recovers first. */
+  async #settle(qualities, signal) {
+    const failed = [];
+    for (const quality of qualities) {
+      if (this.#isWell) return true;
+      const source = await this.#tryTwice(quality, signal, () => this.#isWell);
+      if (signal.aborted) return false;
+      if (source instanceof Object) return this.#replace(source, failed);
+      failed.push([quality, source]);
+    }
+    return this.#isWell;
+  }
+
+  /** While all is well: tries what is better when its time has come. Returns when something must be done. */
+  async #watch(signal) {
+    while (!signal.aborted && this.#isWell) {
+      if (this.#shown.movingFor > PROVED_S && !this.#shown.proved) this.#prove();
+      const better = this.#now().find((quality) => rank(quality) < rank(this.#shown.quality));
+      if (better) await this.#climb(better, signal);
+      await this.#pause(LOOK_EVERY_MS, signal);
     }
   }
 
-  async #address(signal) {
-    this.session ??= await api(`/streams?camera_id=${this.#cameraId}`, { method: "POST", signal });
-    return (this.#main && this.session.main_hls_url) || this.session.hls_url;
+  async #climb(quality, signal) {
+    const source = await this.#tryTwice(quality, signal, () => !this.#isWell);
+    if (signal.aborted) return;
+    if (source instanceof Object) this.#replace(source, []);
+    else if (this.#isWell) memory.failed(this.#key, quality, source);
   }
 
-  /** Resolves when this stream is over: a fatal error, no movement for too long, or nobody looks any more. */
-  #play(url, signal) {
-    this.#position = 0;
-    this.#movedAt = performance.now();
-    const startedAt = this.#movedAt;
-    const hls = (this.#hls = new window.Hls(HLS_OPTIONS));
-    return new Promise((resolve) => {
-      const end = () => resolve();
-      const looking = setInterval(() => this.#look(startedAt) || end(), LOOK_EVERY_MS);
-      signal.addEventListener("abort", end, { once: true });
-      hls.on("hlsError", (_, data) => data.fatal && (this.#understand(data), end()));
-      hls.on("hlsManifestParsed", () => this.#video.play().catch(() => {}));
-      hls.loadSource(url);
-      hls.attachMedia(this.#video);
-      this.#leave = () => (clearInterval(looking), signal.removeEventListener("abort", end));
-    }).then(() => this.#close());
+  /** A viewing session that has run out is no fault of the quality. */
+  async #tryTwice(quality, signal, giveUp) {
+    const found = await this.#try(quality, signal, giveUp);
+    return found === "refused" && !signal.aborted ? this.#try(quality, signal, giveUp) : found;
   }
 
-  #leave = () => {};
-
-  #close() {
-    const played = this.#position > 0;
-    if (this.hasFrame) this.#beforeEnd();
-    this.#leave();
-    this.#hls.destroy();
-    this.#hls = null;
-    return played;
+  /** The source once it shows its picture, or the reason why it does not. */
+  async #try(quality, signal, giveUp) {
+    const url = await this.#address(quality, signal);
+    if (signal.aborted || !url) return "no_address";
+    const source = (this.#next = this.#make(quality, url));
+    source.start();
+    while (!source.shows && !source.over && !signal.aborted && !giveUp()) await this.#pause(LOOK_EVERY_MS, signal);
+    if (signal.aborted) return "stopped";
+    this.#next = null;
+    if (source.hasSound === false) this.#soundless.add(quality);
+    if (source.shows) return source;
+    this.#understand(source);
+    this.#dismiss(source);
+    if (quality === "hls" && source.status === NOT_FOUND) await this.#session.confirm(signal);
+    return source.over;
   }
 
-  #understand(data) {
-    if (NO_CODEC.includes(data.details)) this.trouble = "codec";
-    else if (REFUSED.includes(data.response?.code)) this.#dropSession();
-    else if (!data.response?.code) this.trouble = "contact";
+  #make(quality, url) {
+    const video = this.#newVideo();
+    video.muted = !this.#sound;
+    const source =
+      quality === "webrtc"
+        ? new WhepSource(video, url, { withSound: this.#withSound })
+        : new HlsSource(video, url, quality);
+    source.main = this.#main;
+    return source;
   }
 
-  /** Looks after the playing video; false when it is beyond help. */
-  #look(startedAt) {
-    const now = performance.now();
-    if (this.#video.currentTime !== this.#position && this.#video.readyState >= 2) this.#moved(now);
-    if (!this.#position) return now - startedAt < FIRST_FRAME_WITHIN_MS;
-    if (now - this.#movedAt > RESTART_AFTER_MS) return false;
-    if (this.#video.paused) this.#video.play().catch(() => {});
-    if (now - this.#movedAt > NUDGE_AFTER_MS || this.#tooFarBehind()) this.#jump();
+  async #address(quality, signal) {
+    const isOpen = await this.#session.open(signal);
+    if (!isOpen) this.trouble = this.#session.trouble;
+    return this.#session.address(quality, this.#main);
+  }
+
+  #replace(source, failed) {
+    const old = this.#shown;
+    if (old && !this.#isWell && rank(old.quality) < rank(source.quality)) {
+      if (old.over || old.failing) failed.push([old.quality, old.over || old.failing]);
+    }
+    for (const [quality, reason] of failed) {
+      if (rank(quality) < rank(source.quality)) memory.failed(this.#key, quality, reason);
+    }
+    this.#shown = source;
+    this.trouble = "";
+    this.again = false;
+    this.#dismiss(old);
     return true;
   }
 
-  #moved(now) {
-    this.#position = this.#video.currentTime;
-    this.#movedAt = now;
-    this.trouble = "";
-    this.again = false;
-    const age = this.frameAge;
-    if (age !== null) this.#usualAge = this.#usualAge === null ? age : this.#usualAge * 0.9 + age * 0.1;
+  #prove() {
+    this.#shown.proved = true;
+    memory.proved(this.#key, this.#shown.quality);
   }
 
-  #tooFarBehind() {
-    const target = (this.#hls.targetLatency ?? 0) + 2;
-    return (this.frameAge ?? this.#hls.latency) > Math.max(FURTHEST_BEHIND_S, target);
+  // What may be used
+
+  get #key() {
+    return this.#cameraId + (this.#main ? "_main" : "");
   }
 
-  /** Forward to where live should be, never back. */
-  #jump() {
-    const edge = this.#hls.liveSyncPosition;
-    if (edge !== null && edge > this.#video.currentTime + 0.5) this.#video.currentTime = edge;
+  get #isWell() {
+    const shown = this.#shown;
+    if (!shown || shown.over || shown.failing || shown.main !== this.#main) return false;
+    return this.#allowed().includes(shown.quality);
   }
 
-  #dropSession() {
-    const session = this.session;
-    this.session = null;
-    if (session) api(`/streams/${session.session_id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+  /** What this page, this browser and the person allow, best first. */
+  #allowed() {
+    const crowded = running.size > MOST_WITH_LL_HLS;
+    const offered = (quality) => this.#session.address(quality, this.#main) !== null;
+    const fits = (quality) => isPossible(quality) && offered(quality) && !(crowded && quality === "ll_hls");
+    const may = allowed().filter(fits);
+    const heard = this.#sound ? may.filter((quality) => !this.#soundless.has(quality)) : may;
+    return heard.length ? heard : may.length ? may : ["hls"];
+  }
+
+  /** What is worth trying now. */
+  #now() {
+    return this.#allowed().filter((quality) => memory.mayTry(this.#key, quality));
+  }
+
+  /** What to try when something must be found: best first, what has just broken last. */
+  #order() {
+    const now = this.#now();
+    const shown = this.#shown;
+    const broken = shown && (shown.failing || (shown.over && shown.movingFor < BROKE_EARLY_S)) ? shown.quality : "";
+    const order = now.length ? now : this.#allowed();
+    return [...order.filter((quality) => quality !== broken), ...order.filter((quality) => quality === broken)];
+  }
+
+  // Ends
+
+  #look() {
+    this.#shown?.look();
+    this.#next?.look();
+    if (this.#shown?.hasSound === false) this.#soundless.add(this.#shown.quality);
+  }
+
+  #understand({ over, video }) {
+    if (over === "codec") this.trouble = "codec";
+    else if (over === "contact") this.trouble = "contact";
+    else if (over === "refused") this.#session.close();
+  }
+
+  /** Nothing is seen from now on but what `beforeEnd` kept. */
+  #hide() {
+    if (this.#shown) this.#beforeEnd();
+    this.#dismiss(this.#shown);
+    this.#shown = null;
+  }
+
+  #dismiss(source) {
+    if (!source) return;
+    source.stop();
+    source.video.remove();
   }
 
   #pause(ms, signal) {
     if (signal.aborted) return Promise.resolve();
-    const jittered = ms * (0.7 + Math.random() * 0.6);
+    const jittered = ms > LOOK_EVERY_MS ? ms * (0.7 + Math.random() * 0.6) : ms;
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, jittered);
       this.#wake = () => (clearTimeout(timer), resolve());

@@ -13,7 +13,14 @@ const STILL_EVERY_MS = 10_000;
 const RELEASE_AFTER_MS = 2000;
 const CANVAS_WIDTH = 1280;
 
-const ICONS = { lost: "video-off", frozen: "circle-pause", waiting: "loader", still: "image", off: "power-off" };
+const ICONS = {
+  lost: "video-off",
+  frozen: "circle-pause",
+  waiting: "loader",
+  still: "image",
+  off: "power-off",
+  refused: "lock",
+};
 
 const watched = new IntersectionObserver((entries) => {
   for (const entry of entries) entry.target.setOnScreen(entry.isIntersecting);
@@ -21,11 +28,12 @@ const watched = new IntersectionObserver((entries) => {
 
 /**
  * `data-show` says what is seen: `live`, `stale` (moving no more, greyed), `waiting`, `still` (live video cannot play
- * here, stills instead), `frozen`, `lost` or `off`.
+ * here, stills instead), `frozen`, `lost`, `off` or `refused`; `data-by` how a moving picture travels.
  */
 class Player extends HTMLElement {
-  #live;
-  #video;
+  static observedAttributes = ["camera-id"];
+  #live = null;
+  #blank;
   #canvas;
   #onScreen = false;
   #releaseTimer = 0;
@@ -36,21 +44,40 @@ class Player extends HTMLElement {
   #state = "";
 
   connectedCallback() {
-    if (!this.#video) this.#build();
-    this.#makeLive();
+    if (!this.#canvas) this.#build();
+    this.#live ??= this.#makeLive();
     watched.observe(this);
     this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
     document.addEventListener("visibilitychange", this.#attend);
+    window.addEventListener("pagehide", this.#leave);
+    window.addEventListener("pageshow", this.#attend);
     feed.addEventListener("states", this.#heard);
+    feed.addEventListener("contact", this.#heardContact);
   }
+
+  /** Moved within the page: what plays goes on playing. */
+  connectedMoveCallback() {}
 
   disconnectedCallback() {
     watched.unobserve(this);
     clearInterval(this.#looking);
     clearTimeout(this.#releaseTimer);
     document.removeEventListener("visibilitychange", this.#attend);
+    window.removeEventListener("pagehide", this.#leave);
+    window.removeEventListener("pageshow", this.#attend);
     feed.removeEventListener("states", this.#heard);
+    feed.removeEventListener("contact", this.#heardContact);
     this.#live.stop();
+  }
+
+  /** A tile that is given another camera shows nothing of the one before. */
+  attributeChangedCallback() {
+    if (!this.#live) return;
+    this.#live.stop();
+    this.#live = this.#makeLive();
+    this.#state = "";
+    this.#forget();
+    this.#attend();
   }
 
   setOnScreen(onScreen) {
@@ -66,30 +93,48 @@ class Player extends HTMLElement {
     return this.#live;
   }
 
+  /** The one that is seen; another one once the picture comes another way. */
   get video() {
-    return this.#video;
+    return this.#live?.video ?? this.#blank;
   }
 
-  /** `main` plays the recorded stream, anything else the substream where there is one. */
+  /** `main` plays the recorded stream, anything else the substream where there is one; changes without a gap. */
   set quality(quality) {
     this.setAttribute("quality", quality);
-    const running = this.#live.running;
-    this.#live.stop();
-    this.#makeLive();
-    if (running) this.#live.start();
+    if (this.#live) this.#live.main = quality === "main";
+  }
+
+  /** Heard or not; only where the page gave this player the attribute `sound`. */
+  set muted(muted) {
+    this.#live.sound = !muted;
+  }
+
+  get muted() {
+    return !this.#live.sound;
   }
 
   #build() {
     this.append(document.getElementById("player").content.cloneNode(true));
     this.#canvas = this.querySelector("canvas");
-    this.#video = this.querySelector("video");
-    this.#video.muted = true;
-    this.#video.disableRemotePlayback = true;
+    this.#blank = this.querySelector("video");
+    this.#blank.disableRemotePlayback = true;
+    this.#blank.remove();
   }
 
   #makeLive() {
-    const main = this.getAttribute("quality") === "main";
-    this.#live = new Live(this.#video, this.cameraId, { main, beforeEnd: () => this.#keepLastFrame() });
+    return new Live(this.cameraId, {
+      newVideo: () => this.#newVideo(),
+      beforeEnd: () => this.#keepLastFrame(),
+      main: this.getAttribute("quality") === "main",
+      withSound: this.hasAttribute("sound"),
+    });
+  }
+
+  /** Beneath the one that is seen, which goes when this one shows its picture. */
+  #newVideo() {
+    const video = this.#blank.cloneNode();
+    this.#canvas.after(video);
+    return video;
   }
 
   /** Plays while somebody can see it; a short absence (a scroll, a glance at another tab) changes nothing. */
@@ -98,6 +143,10 @@ class Player extends HTMLElement {
     if (this.#onScreen && !document.hidden) this.#live.start();
     else this.#releaseTimer = setTimeout(() => this.#live.stop(), RELEASE_AFTER_MS);
   };
+
+  #leave = () => this.#live.stop();
+
+  #heardContact = () => feed.inContact && this.#live.hurry();
 
   #heard = () => {
     const state = feed.get(this.cameraId)?.state ?? "";
@@ -112,12 +161,14 @@ class Player extends HTMLElement {
     this.#explain(shown);
     this.#showAge(shown);
     show(this.querySelector("[data-slot=quality]"), this.#isSubstream && shown === "live");
-    if (shown !== "live" && shown !== "stale") this.#refreshStill();
+    this.#showHow(shown);
+    if (shown === "refused") this.#forget();
+    else if (shown !== "live" && shown !== "stale") this.#refreshStill();
     if (this.dataset.show !== shown) this.dataset.show = shown;
   }
 
   get #isSubstream() {
-    return Boolean(this.#live.session?.main_hls_url) && this.getAttribute("quality") !== "main";
+    return this.#live.hasSubstream && this.getAttribute("quality") !== "main";
   }
 
   /** The daemon knows of a dead camera seconds before the player's buffer runs out, so its word goes first. */
@@ -126,6 +177,7 @@ class Player extends HTMLElement {
     if (this.#state === "disabled") return "off";
     if (this.#state === "stalled") return "frozen";
     if (this.#live.hasFrame) return this.#live.stale ? "stale" : "live";
+    if (this.#live.trouble === "refused") return "refused";
     return this.#live.trouble === "codec" ? "still" : "waiting";
   }
 
@@ -149,6 +201,17 @@ class Player extends HTMLElement {
     return this.#live.trouble === "contact" ? say("player.no_contact") : "";
   }
 
+  /** WebRTC, LL-HLS or HLS, in words. */
+  #showHow(shown) {
+    const by = shown === "live" || shown === "stale" ? this.#live.quality : "";
+    if (this.dataset.by === by) return;
+    this.dataset.by = by;
+    const plate = this.querySelector("[data-slot=by]");
+    write(plate, by ? say(`player.by.${by}`) : "");
+    plate.title = by ? say(`player.by.${by}.help`) : "";
+    show(plate, by !== "");
+  }
+
   #showAge(shown) {
     const plate = this.querySelector("[data-slot=age]");
     const moving = shown === "live" || shown === "stale";
@@ -161,12 +224,23 @@ class Player extends HTMLElement {
   #movingAge(shown) {
     const age = this.#live.frameAge ?? this.#live.stillFor;
     if (shown === "stale") return say("player.stale", { time: duration(age) });
-    return this.#live.frameAge === null ? "" : say("time.ago", { time: duration(age) });
+    if (this.#live.frameAge === null) return "";
+    return age < 1 ? say("time.now") : say("time.ago", { time: duration(age) });
   }
 
+  /** From the same moment on the canvas is what is seen. */
   #keepLastFrame() {
     const time = this.#live.frameTime ?? serverNow();
-    this.#paint(this.#video, this.#video.videoWidth, this.#video.videoHeight, time);
+    if (this.#live.hasFrame) this.#paint(this.video, this.video.videoWidth, this.video.videoHeight, time);
+    if (this.dataset.show === "live" || this.dataset.show === "stale") this.dataset.show = "waiting";
+  }
+
+  /** Who may not see this camera any more keeps no picture of it. */
+  #forget() {
+    delete this.dataset.hasStill;
+    this.#canvas.width = 0;
+    this.#stillTime = null;
+    this.#stillAskedAt = -Infinity;
   }
 
   /** The newest still: at once when the state changes, then now and again while the camera is alive. */
