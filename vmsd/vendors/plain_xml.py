@@ -1,0 +1,88 @@
+"""XML from strangers: names and texts, without document types, entities or any depth that would hurt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from xml.parsers import expat  # its own entities are refused below
+
+from vmsd.errors import Malformed
+
+MOST_BYTES = 512 * 1024
+MOST_DEPTH = 24
+MOST_ELEMENTS = 4000
+MOST_CHARS = 2000
+"""Of one text; what is longer is cut."""
+
+
+@dataclass
+class Element:
+    """`name` without its namespace."""
+
+    name: str
+    text: str = ""
+    children: list[Element] = field(default_factory=list)
+
+    def walk(self) -> Iterator[Element]:
+        """This one and all below, as they stand in the document."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def find(self, name: str) -> Element | None:
+        """The first of this name, in whatever depth; capitals do not count."""
+        return next((one for one in self.walk() if one.name.lower() == name.lower()), None)
+
+    def text_of(self, name: str) -> str:
+        """Empty where there is none."""
+        found = self.find(name)
+        return found.text.strip() if found else ""
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.root: Element | None = None
+        self._open: list[Element] = []
+        self._elements = 0
+
+    def start(self, name: str, _attributes: dict[str, str]) -> None:
+        self._elements += 1
+        if self._elements > MOST_ELEMENTS or len(self._open) >= MOST_DEPTH:
+            raise Malformed("this XML is too deep or too long")
+        element = Element(name.rpartition(":")[2])
+        if self._open:
+            self._open[-1].children.append(element)
+        else:
+            self.root = element
+        self._open.append(element)
+
+    def end(self, _name: str) -> None:
+        self._open.pop()
+
+    def text(self, text: str) -> None:
+        if self._open and len(self._open[-1].text) < MOST_CHARS:
+            self._open[-1].text = (self._open[-1].text + text)[:MOST_CHARS]
+
+
+def parse_xml(raw: bytes) -> Element:
+    """The root; `Malformed` for what is no XML, and for all that has a document type."""
+    if len(raw) > MOST_BYTES:
+        raise Malformed("this XML is too long")
+    builder, parser = _Builder(), expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse
+    parser.EntityDeclHandler = _refuse
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.text
+    raw = raw if b"\x00" in raw[:8] else raw.rstrip(b"\x00\r\n\t ")
+    try:
+        parser.Parse(raw.lstrip(b"\r\n\t "), True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise Malformed("this is no XML") from error
+    if builder.root is None:
+        raise Malformed("this is no XML")
+    return builder.root
+
+
+def _refuse(*_: object) -> None:
+    raise Malformed("XML with a document type is not read")
