@@ -4,10 +4,12 @@ import { goToLogin, problem, request } from "./api.js";
 import { setServerTime } from "./clock.js";
 
 /** A page that is about no city has no cameras to follow, only the box's notices. */
-const OF_CITY = Boolean(document.body.dataset.cityId);
+const OF_CITY = Boolean(document.body.dataset.cityId || document.body.dataset.wallKey);
 const SOURCE = OF_CITY ? "/states" : "/system";
 const EVERY_MS = OF_CITY ? 1000 : 5000;
 const HIDDEN_EVERY_MS = 5000;
+/** A screen on a wall whose key counts no more asks on, in case it does again. */
+const REFUSED_EVERY_MS = 30_000;
 const TIMEOUT_MS = 4000;
 const LOST_AFTER_MS = EVERY_MS + 3000;
 /** Of somebody who may see no camera, or of a city that is gone: the box is there all the same. */
@@ -25,13 +27,18 @@ class Feed extends EventTarget {
   inContact = true;
   lastAnswerAt = performance.now();
   #etag = "";
+  #refused = false;
 
   async start() {
     for (;;) {
       await this.#ask();
-      const every = document.hidden ? HIDDEN_EVERY_MS : EVERY_MS;
-      await new Promise((resolve) => setTimeout(resolve, every));
+      await new Promise((resolve) => setTimeout(resolve, this.#everyMs));
     }
+  }
+
+  get #everyMs() {
+    if (this.#refused) return REFUSED_EVERY_MS;
+    return document.hidden ? HIDDEN_EVERY_MS : EVERY_MS;
   }
 
   get(cameraId) {
@@ -43,7 +50,8 @@ class Feed extends EventTarget {
       const askedAt = performance.now();
       const headers = this.#etag ? { "If-None-Match": this.#etag } : {};
       const response = await request(SOURCE, { headers, timeout: TIMEOUT_MS });
-      if (response.status === 401) return goToLogin();
+      this.#refused = response.status === 401;
+      if (this.#refused) return goToLogin();
       if (response.status !== 304 && !response.ok && !WITHOUT_CAMERAS.includes(response.status)) {
         throw await problem(response);
       }
