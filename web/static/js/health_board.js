@@ -6,6 +6,8 @@ import { ago, date, duration, fullMoment, serverNow, timeOfDay } from "./clock.j
 import { $, clone, el, fill, icon, show, write } from "./dom.js";
 import { done } from "./done.js";
 import { feed } from "./feed.js";
+import { STATE_OF, boardProblems, markLevel, showDials, worstOf, writeWear } from "./health_dials.js";
+import "./health_limits.js";
 import { noticeWords } from "./notices.js";
 import { showFailure } from "./problems.js";
 import { repeat } from "./repeat.js";
@@ -16,6 +18,16 @@ import { bytes, count, knows, number, percent, say } from "./words.js";
 const DAY_MS = 86_400_000;
 let system = null;
 let storage = null;
+let board = null;
+
+/** Nothing for somebody who may see no camera: the box itself is there all the same. */
+async function askBoard() {
+  board = await api("/health-board");
+  showDials(board);
+  if (system) showDisk(system.disk);
+  if (storage) showPromise(storage.total);
+  judge();
+}
 
 async function askSystem() {
   system = await api("/system");
@@ -40,26 +52,23 @@ async function askStorage() {
 function judge() {
   if (!feed.known) return;
   const problems = feed.inContact ? problemsNow() : [say("contact.lost")];
+  const level = feed.inContact ? worstOf(board, feed.notices) : "red";
+  const state = problems.length ? (STATE_OF[level] ?? "warn") : "ok";
   const verdict = $("#verdict");
-  const state = problems.length ? "bad" : "ok";
   const title = problems.length ? count("verdict.bad", problems.length) : say("verdict.good");
   write($("[data-slot=title]", verdict), title);
   const lines = problems.join("\n");
   if (verdict.dataset.state === state && verdict.dataset.lines === lines) return;
   Object.assign(verdict.dataset, { state, lines });
-  $(".verdict__icon").replaceChildren(icon(problems.length ? "triangle-alert" : "circle-check"));
+  const picture = { ok: "circle-check", warn: "triangle-alert", bad: "octagon-alert" }[state];
+  $(".verdict__icon").replaceChildren(icon(picture));
   $(".verdict__list").replaceChildren(...problems.map((words) => el("li", {}, words)));
 }
 
 function problemsNow() {
-  const items = [...feed.items.values()];
-  const offline = items.filter((item) => item.state === "offline" || item.state === "stalled").length;
-  const missing = items.filter((item) => item.enabled && !item.recording && item.state === "online").length;
   return [
     ...feed.notices.map((notice) => noticeWords(notice).title),
-    ...(offline ? [count("verdict.offline", offline)] : []),
-    ...(missing ? [count("verdict.missing", missing)] : []),
-    ...(storage?.total.breaks_at ? [say("verdict.promise", { n: storage.total.promised_days })] : []),
+    ...(board ? boardProblems(board, storage) : []),
     ...(system?.tasks ?? []).filter((task) => task.late).map((task) => say("verdict.late", { name: taskName(task) })),
   ];
 }
@@ -72,9 +81,11 @@ function showDisk(disk) {
     return setGauge(card, 0, "bad", say("disk.away"));
   }
   const { used_ratio: used, sweeps_over: sweeps, opens_over: opens } = disk;
-  const level = used > opens ? "full" : used > sweeps ? "sweeping" : "ok";
-  const state = { full: "bad", sweeping: "warn", ok: "ok" }[level];
-  showState($(".badge", card), state, say(`disk.${level}`), state === "ok" ? "circle-check" : "triangle-alert");
+  const judged = board?.figures.disk_used ?? { level: used > opens ? "red" : "green" };
+  const state = STATE_OF[judged.level] ?? "starting";
+  const green = say(used > sweeps ? "disk.sweeping" : "disk.ok");
+  markLevel($(".badge", card), judged, { green, amber: say("disk.sweeping"), red: say("disk.full") });
+  writeWear($("[data-slot=wear]", card), board?.wear);
   const words = { used: say("disk.used", { share: percent(used) }), free: freeWords(disk) };
   fill(card, { ...words, rules: say("disk.rules", { sweeps: percent(sweeps), opens: percent(opens) }) });
   setGauge(card, used, state, `${words.used}. ${words.free}`);
@@ -101,16 +112,11 @@ function showPromise(total) {
   const card = $("#promise");
   const { promised_days: promised, holds_days: holds, breaks_at: breaks } = total;
   const known = holds !== null;
-  const kept = known && holds >= promised;
-  const state = known ? (kept ? "ok" : "bad") : "starting";
-  const word = known ? (kept ? "promise.kept" : "promise.broken") : "promise.measuring";
-  showState(
-    $(".badge", card),
-    state,
-    say(word),
-    { ok: "circle-check", bad: "triangle-alert", starting: "clock" }[state],
-  );
-  const holding = known ? say("promise.holds", { n: number(holds, holds < 100 ? 1 : 0) }) : say(word);
+  const judged = board?.figures.promise ?? { level: known ? (holds >= promised ? "green" : "red") : null };
+  const state = STATE_OF[judged.level] ?? "starting";
+  const words = { green: say("promise.kept"), amber: say("verdict.tight"), red: say("promise.broken") };
+  markLevel($(".badge", card), judged, { ...words, unknown: say("promise.measuring") });
+  const holding = known ? say("promise.holds", { n: number(holds, holds < 100 ? 1 : 0) }) : say("promise.measuring");
   const promising = say("promise.promised", { n: promised });
   const broken = breaks ? say("promise.breaks", { date: date(Date.parse(breaks)) }) : say("promise.fine");
   const forecast = known ? broken : say("promise.unknown");
@@ -298,6 +304,7 @@ $("#check")?.addEventListener("click", async () => {
 });
 feed.addEventListener("states", judge);
 feed.addEventListener("contact", judge);
+repeat(askBoard, 2000);
 repeat(askSystem, 2000);
 repeat(askStorage, 30_000);
 if ($("#integrity")) repeat(askIntegrity, 5000);
