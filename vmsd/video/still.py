@@ -9,6 +9,7 @@ import av
 from av.video.reformatter import Interpolation
 
 from vmsd.errors import BadMedia
+from vmsd.video.grid import COLUMNS, ROWS
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -24,13 +25,16 @@ _QUALITY = "5"  # of mjpeg: 2 best, 31 worst
 _LUMA_STEP = 11  # rows and columns between the dots that are averaged
 
 
-def make_jpeg(codec: str, extradata: bytes, data: bytes, width: int | None) -> tuple[bytes, dict[str, Any]]:
-    """JPEG of the picture, and its `width`, `height` and `luma_mean`; BadMedia, or what libav raises."""
+def make_jpeg(codec: str, extradata: bytes, data: bytes, width: int | None) -> tuple[bytes, bytes, dict[str, Any]]:
+    """JPEG of the picture, its grid (a byte of brightness per cell, row by row), `width`, `height` and `luma_mean`.
+
+    BadMedia, or what libav raises.
+    """
     frame = decode(codec, extradata, data)
     size = _size(frame, width)
     small = frame.reformat(*size, format="yuvj420p", interpolation=Interpolation.AREA)
     facts = {"width": size[0], "height": size[1], "luma_mean": round(_luma_mean(small), 1)}
-    return encode(small), facts
+    return encode(small), _grid(frame), facts
 
 
 def decode(codec: str, extradata: bytes, data: bytes, **options: str) -> VideoFrame:
@@ -52,6 +56,12 @@ def _size(frame: VideoFrame, width: int | None) -> tuple[int, int]:
     wanted = min(max(width or frame.width, _LEAST_WIDTH), _MOST_WIDTH)
     height = frame.height * wanted // frame.width
     return wanted & ~1, max(2, height & ~1)
+
+
+def _grid(frame: VideoFrame) -> bytes:
+    plane = frame.reformat(COLUMNS, ROWS, format="gray", interpolation=Interpolation.AREA).planes[0]
+    luma, stride = bytes(plane), plane.line_size
+    return b"".join(luma[row * stride : row * stride + COLUMNS] for row in range(ROWS))
 
 
 def _luma_mean(frame: VideoFrame) -> float:

@@ -39,6 +39,7 @@ class Picture:
     width: int
     height: int
     luma_mean: float  # 0 black to 255 white
+    grid: bytes  # brightness per cell, as `video.still` says
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Worker:
         """Of its own size, or `width` wide and as high as that makes it; BadMedia, TooMany."""
         request = Message({"op": "jpeg", "codec": keyframe.codec, "width": width}, (keyframe.extradata, keyframe.data))
         answer = await self._picture(request, deadline_s)
-        return Picture(answer.blobs[0], **answer.head)
+        return Picture(answer.blobs[0], grid=answer.blobs[1], **answer.head)
 
     async def tile(self, keyframe: Keyframe, like: Tile | None = None) -> Tile:
         """As big as `like`, else as `video.sheets` says; BadMedia, TooMany."""

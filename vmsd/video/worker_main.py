@@ -43,8 +43,8 @@ def _grant_cpu() -> None:
 
 def _jpeg(head: dict[str, Any], blobs: tuple[bytes, ...]) -> Message:
     extradata, data = blobs
-    jpeg, facts = make_jpeg(head["codec"], extradata, data, head["width"])
-    return Message(facts, (jpeg,))
+    jpeg, grid, facts = make_jpeg(head["codec"], extradata, data, head["width"])
+    return Message(facts, (jpeg, grid))
 
 
 def _probe(head: dict[str, Any], _: tuple[bytes, ...]) -> Message:
