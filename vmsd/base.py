@@ -33,6 +33,7 @@ from vmsd.services.segment_files import SegmentFiles
 from vmsd.services.sources import SourceRules
 from vmsd.services.storage import BreakerState, DiskWatch
 from vmsd.services.tokens import TokenList
+from vmsd.services.webhook_keys import CityWebhookKeys, Reporters
 from vmsd.store.cameras import CameraRows, Cameras
 from vmsd.store.database import Database
 from vmsd.store.scope import Scope
@@ -98,6 +99,11 @@ class Base:
     @property
     def cities(self) -> CityList:
         return CityList(self.database, self.audit, self.clock)
+
+    def webhook_keys(self, city: City, by: Who = CONSOLE) -> CityWebhookKeys:
+        """Beside no running daemon: that one knows of no key it was not told of."""
+        reporters = Reporters(self.database, self.keys.vault, self.clock)
+        return CityWebhookKeys(reporters, Scope(self.database, city.id), self.audit, self.clock, by=by)
 
     def cameras(self, city: City, rights: Rights = ALL_RIGHTS, by: Who = CONSOLE) -> CityCameras:
         scope = Scope(self.database, city.id)

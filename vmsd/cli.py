@@ -84,10 +84,13 @@ def main() -> None:
 @config_option
 def run(config_file: Path) -> None:
     """The daemon: runs until it is told to stop."""
+    import faulthandler
+
     from vmsd import app, logs
 
     settings = load_settings(config_file)
     logs.set_up_logs(settings.log_level)
+    faulthandler.enable()  # a watchdog's SIGABRT then says where the program hung
     wait_for(app.run_until_stopped(settings))
 
 
@@ -338,6 +341,14 @@ def verify(package: str, fingerprint: str | None, lang: str, as_json: bool) -> N
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--fingerprint") from error
     sys.exit(verificar.report(package, key, lang=lang, as_json=as_json))
+
+
+@main.command(hidden=True)
+def decode() -> None:
+    """Decode pictures for the daemon, which starts it, on standard input and output."""
+    from vmsd.video import worker_main
+
+    worker_main.main()
 
 
 @main.command(hidden=True)

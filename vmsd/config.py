@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vmsd.errors import BadSetting
+from vmsd.model.destination import Topic
 
 GIB = 1024**3
 MIB = 1024**2
@@ -84,7 +85,8 @@ class Rate(Section):
 class Rates(Section):
     """How often one caller may ask, by what it costs; people who are not logged in are counted by address.
 
-    `media` is stills and live video, `heavy` what takes the box long, `login` where a password is tried.
+    `media` is stills and live video, `heavy` what takes the box long, `login` where a password is tried, `webhook`
+    what cameras and programs report.
     """
 
     read: Rate = Rate(per_s=500, burst=10_000)
@@ -92,6 +94,7 @@ class Rates(Section):
     heavy: Rate = Rate(per_s=5, burst=200)
     login: Rate = Rate(per_s=10, burst=200)
     media: Rate = Rate(per_s=1000, burst=4000)
+    webhook: Rate = Rate(per_s=500, burst=10_000)
 
 
 class Https(Section):
@@ -132,11 +135,16 @@ class Mdns(Section):
 
 
 class MediaMtx(Section):
-    """Where MediaMTX listens; the rendered file says the same to MediaMTX. Ports on loopback but `rtmp`."""
+    """Where MediaMTX listens; the rendered file says the same to MediaMTX. Ports on loopback but `rtmp`.
+
+    `webrtc_port` is where calls are set up; the pictures travel as `[webrtc]` says. Low latency takes seven
+    `hls_segments` at least: a smaller number counts as seven.
+    """
 
     api_port: Port = 9997
     metrics_port: Port = 9998
     hls_port: Port = 8888
+    webrtc_port: Port = 8889
     rtsp_port: Port = 8554
     rtmp_port: Port = 1935
     rtmp_host: str = ""
@@ -144,7 +152,32 @@ class MediaMtx(Section):
     answer_bytes: int = Field(8 * MIB, ge=MIB)
     segment_s: int = Field(1800, ge=2, le=86400)
     hls_segment_s: float = Field(2, ge=0.5, le=10)
-    hls_segments: int = Field(5, ge=3, le=20)
+    hls_segments: int = Field(7, ge=3, le=20)
+    hls_part_ms: int = Field(200, ge=100, le=1000)
+
+
+class WebRtc(Section):
+    """Live pictures with the least delay, straight from MediaMTX to the browser: over UDP, or TCP, at `port`.
+
+    An empty `host` is every address, each of which browsers are told to try, of the named `interfaces` alone when
+    there are any; a `host` is the only one. `hosts` are more to try: those of a router that forwards the port.
+    `sessions` may be open at once, and so many by one person.
+    """
+
+    enabled: bool = True
+    host: str = Field("", pattern=r"^[0-9.]*$")
+    port: Port = 8189
+    hosts: tuple[Annotated[str, Field(pattern=r"^[0-9A-Za-z.:-]{1,253}$")], ...] = Field((), max_length=16)
+    interfaces: tuple[Annotated[str, Field(pattern=r"^[^\s/]{1,15}$")], ...] = Field((), max_length=16)
+    sessions: int = Field(500, ge=1)
+    sessions_per_person: int = Field(100, ge=1)
+
+    @field_validator("host")
+    @classmethod
+    def _is_address(cls, host: str) -> str:
+        if host:
+            IPv4Address(host)
+        return host
 
 
 class Disk(Section):
@@ -186,10 +219,14 @@ class Tunnel(Section):
 
 
 class LiveLimits(Section):
+    """`waiting` are the requests of low-latency players for what is still to come: one or two of each at any time."""
+
     cache_bytes: int = Field(256 * MIB, ge=16 * MIB)
     object_bytes: int = Field(32 * MIB, ge=MIB)
     in_flight: int = Field(512, ge=1)
     in_flight_per_viewer: int = Field(48, ge=1)
+    waiting: int = Field(4096, ge=1)
+    waiting_per_viewer: int = Field(64, ge=1)
     streams: int = Field(2000, ge=1)
     streams_per_person: int = Field(400, ge=1)
     viewing_s: int = Field(60, ge=10, le=3600)
@@ -211,6 +248,45 @@ class Exports(Section):
     attempts: int = Field(3, ge=1, le=10)
 
 
+class Plates(Section):
+    """Number plates that cameras and programs report.
+
+    A report has at most `body_bytes`, its picture `image_bytes`; a signed one is at most `window_s` old. The same plate
+    at the same camera within `same_s` counts as read once. `queued` reports may wait to be stored, `room_bytes` of
+    them may be in memory at once. Pictures take `images_bytes` at most, the oldest go first. A plate is made anonymous
+    `anonymous_after_days` after it was received, what is left of it deleted after `deleted_after_days`; for
+    `linked_days` two readings of one plate can still be told to be of the same one.
+    """
+
+    body_bytes: int = Field(8 * MIB, ge=64 * 1024, le=64 * MIB)
+    image_bytes: int = Field(4 * MIB, ge=16 * 1024, le=32 * MIB)
+    images_bytes: int = Field(2 * GIB, ge=MIB)
+    window_s: int = Field(300, ge=10, le=3600)
+    same_s: int = Field(10, ge=0, le=600)
+    queued: int = Field(2000, ge=1, le=100_000)
+    room_bytes: int = Field(32 * MIB, ge=MIB)
+    anonymous_after_days: int = Field(30, ge=1, le=365)
+    linked_days: int = Field(180, ge=1, le=3660)
+    deleted_after_days: int = Field(365, ge=1, le=3660)
+
+
+class Alerts(Section):
+    """When the box raises an alert by itself.
+
+    A camera that is to be recorded and of which no byte has reached the disk for `not_recording_minutes`; it is over
+    when bytes have come for `recovered_minutes` without a pause as long. When `many_cameras` of a city and half of them
+    have stopped they are told as one. News that could not be handed over for `backlog_minutes`. So many
+    `refused_logins` within ten minutes. One that is closed is kept for `kept_days`.
+    """
+
+    not_recording_minutes: float = Field(5, ge=0.1, le=1440)
+    recovered_minutes: float = Field(2, ge=0, le=60)
+    many_cameras: int = Field(5, ge=2, le=1000)
+    backlog_minutes: float = Field(15, ge=1, le=1440)
+    refused_logins: int = Field(30, ge=5, le=1000)
+    kept_days: int = Field(730, ge=30, le=3660)
+
+
 class Integrity(Section):
     """Every night at `at`, by the site's own time, disk and database are compared, and recordings read again.
 
@@ -220,6 +296,90 @@ class Integrity(Section):
     at: str = Field("03:30", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
     bytes_per_s: int = Field(20 * MIB, ge=MIB)
     hours: float = Field(4, gt=0, le=20)
+
+
+class OutboxRules(Section):
+    """News for other programs waits for them, over all cities, up to `items` and `bytes`; then the oldest is counted.
+
+    Where they may live: anywhere but on this machine, in `networks` in any case. Unencrypted ones (`http`, `amqp`)
+    are refused unless they have an address in a private network and `plain_in_lan` is on. After a failure it is tried
+    again after `retry_first_s`, then twice that, up to `retry_most_s`; one that comes back gets `webhook_per_s` a
+    second more than what is new. `ca_file` is one more authority whose certificates count, in PEM.
+    """
+
+    items: int = Field(200_000, ge=100, le=1_000_000)
+    bytes: int = Field(100 * MIB, ge=100_000, le=1024 * MIB)
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    plain_in_lan: bool = False
+    deadline_s: float = Field(10, gt=0, le=60)
+    retry_first_s: float = Field(1, gt=0, le=60)
+    retry_most_s: float = Field(900, ge=1, le=86_400)
+    webhook_per_s: float = Field(10, gt=0, le=1000)
+    destinations: int = Field(20, ge=1, le=200)
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole_path(self) -> OutboxRules:
+        if self.ca_file is not None and not self.ca_file.is_absolute():
+            raise ValueError("ca_file must be an absolute path")
+        return self
+
+
+class Amqp(Section):
+    """One broker that gets the news of every city: `amqps://user@host/vhost`.
+
+    The password is the content of `password_file`, or of a systemd credential named `amqp.password`.
+    """
+
+    url: str | None = Field(None, pattern=r"^amqps?://[^\s]+$", max_length=500)
+    password_file: Path | None = None
+    topics: tuple[Topic, ...] = Field(("deteccoes.lpr",), min_length=1)
+
+    @model_validator(mode="after")
+    def _no_password(self) -> Amqp:
+        if self.url and "@" in self.url and ":" in self.url.split("://", 1)[1].rsplit("@", 1)[0]:
+            raise ValueError("url holds no password: that is in password_file")
+        if self.password_file is not None and not self.password_file.is_absolute():
+            raise ValueError("password_file must be an absolute path")
+        return self
+
+
+class Push(Section):
+    """Alerts on people's own browsers, through the push services of the browsers' makers: needs the internet.
+
+    `contact` is whom such a service may write to about this box, `mailto:` or `https:`. `services` are the hosts of
+    the push services the box will call, `*.` before one for all below it. What is older than `kept_s` is not sent.
+    """
+
+    enabled: bool = False
+    contact: str = Field("", pattern=r"^$|^(mailto:[^\s@]+@[^\s@]+|https://\S+)$", max_length=200)
+    services: tuple[str, ...] = (
+        "fcm.googleapis.com",
+        "updates.push.services.mozilla.com",
+        "web.push.apple.com",
+        "*.notify.windows.com",
+    )
+    kept_s: int = Field(3600, ge=60, le=86_400)
+    each: int = Field(10, ge=1, le=50)
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Push:
+        if self.enabled and not self.contact:
+            raise ValueError("contact is needed: push services want to know whom to write to")
+        return self
+
+
+class Map(Section):
+    """`tiles` is a map in one file on the box (MBTiles with pictures); without one the map is a plain grid."""
+
+    tiles: Path | None = None
+
+    @field_validator("tiles")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_absolute():
+            raise ValueError("must be an absolute path")
+        return path
 
 
 class Settings(Section):
@@ -242,8 +402,15 @@ class Settings(Section):
     disk: Disk = Disk()
     cameras: CameraRules = CameraRules()
     live: LiveLimits = LiveLimits()
+    webrtc: WebRtc = WebRtc()
     integrity: Integrity = Integrity()
+    alerts: Alerts = Alerts()
     exports: Exports = Exports()
+    map: Map = Map()
+    outbox: OutboxRules = OutboxRules()
+    amqp: Amqp = Amqp()
+    push: Push = Push()
+    plates: Plates = Plates()
     tunnels: dict[str, Tunnel] = {}
 
     @property
@@ -259,7 +426,7 @@ class Settings(Section):
         """Ports no camera may be at on this machine."""
         mtx = self.mediamtx
         ports = {mtx.api_port, mtx.metrics_port, mtx.hls_port, mtx.rtsp_port, mtx.rtmp_port, self.http.port}
-        return frozenset(ports | {self.https.port})
+        return frozenset(ports | {mtx.webrtc_port, self.webrtc.port, self.https.port})
 
     @field_validator("data_dir", "recordings_dir", "runtime_dir")
     @classmethod

@@ -32,7 +32,7 @@ from vmsd.services.people import GroupVerbs, PersonFields, fields_of
 from vmsd.services.probe import Prober
 from vmsd.services.tokens import DAY_MS
 from vmsd.tasks.clockwatch import LAST_KNOWN
-from vmsd.tasks.reconciler import write_relays
+from vmsd.tasks.reconciler import make_folders, write_relays
 from vmsd.tasks.scanner import rebuild
 
 
@@ -47,6 +47,7 @@ async def _write_mediamtx(base: Base, out: Path) -> None:
     state = await look_at_disk(base)
     base.desired.record_allowed = not state.open
     plan = await base.desired.plan()
+    make_folders(plan.desired)
     ConfigFile(out).write(render(mediamtx_dir() / TEMPLATE, plan.desired))
     write_relays(base.settings.runtime_dir / "relays", plan.relays)
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -17,27 +18,38 @@ from vmsd.api.site import Site
 from vmsd.assets import mediamtx_dir, web_dir
 from vmsd.base import Base, Volume, breaker_of, scanner_of, segment_parts
 from vmsd.city_opener import CityOpener
+from vmsd.errors import BadMedia
 from vmsd.evidence import Evidence
+from vmsd.guards_room import GuardsRoom
 from vmsd.host.boot import read_boot_id
 from vmsd.host.certificate import Subject, subject_of
 from vmsd.host.mdns import Announcer
 from vmsd.host.reach import lasting_addresses
+from vmsd.host.systemd import Notifier
 from vmsd.host.tls import ServedCertificate
 from vmsd.https import certificate_files, told_addresses
+from vmsd.live.edge import find_newest_end
 from vmsd.live.hls import HlsLimits, HlsProxy
+from vmsd.live.whep import WhepClient
 from vmsd.mediamtx.client import MediaMtxClient
 from vmsd.mediamtx.config import ConfigFile
+from vmsd.model.city import City
+from vmsd.model.person import Caller
 from vmsd.pages.render import Renderer
-from vmsd.services.answers import PulseAnswer
+from vmsd.services.answers import NoticeAnswer, PulseAnswer
+from vmsd.services.calls import Calls
 from vmsd.services.camera_paths import program
+from vmsd.services.health_board import HealthBoard
 from vmsd.services.interventions import Interventions
 from vmsd.services.lifetime import Lifetime
 from vmsd.services.live_states import LiveStates
 from vmsd.services.metrics import Metrics
+from vmsd.services.open_city import OpenCity
 from vmsd.services.overview import Overview, Sources
 from vmsd.services.probe import Prober
 from vmsd.services.rationing import Rationing
 from vmsd.services.stills import Stills
+from vmsd.services.stream_facts import StreamFacts
 from vmsd.services.streams import Streams
 from vmsd.services.viewing_audit import ViewingAudit
 from vmsd.store.idempotency import KeptAnswers
@@ -58,27 +70,51 @@ from vmsd.tasks.outages import OutageWatch
 from vmsd.tasks.reconciler import Reconciler
 from vmsd.tasks.refusals import Refusals
 from vmsd.tasks.stills import StillsTask
+from vmsd.tasks.stream_facts import StreamFactsTask
 from vmsd.tasks.sweeper import Sweeper
-from vmsd.video.fmp4 import Keyframe, keyframe_of_hls
+from vmsd.tasks.watchdog import Watchdog
+from vmsd.tasks.whep import CallRights, WhepTask
+from vmsd.video.fmp4 import Keyframe, frame_rate_of_hls, keyframe_of_hls
 from vmsd.video.worker import Worker
 
 TEMPLATE = "mediamtx.yml.j2"
 WORKER_MODULE = "vmsd.video.worker_main"
 SPRITES_NICENESS = 15
+SAFE_TASKS = frozenset(
+    {"clockwatch", "audit_head", "breaker", "reconciler", "observer", "database", "outages", "indexer", "sweeper"}
+    | {"certificate", "mdns", "watchdog"}
+)
+"""What runs in safe mode: recording, room for it, and being found."""
 
 
 class Daemon:
     """The running whole: `site` for the web, `runners` for the tasks."""
 
-    def __init__(self, base: Base, volume: Volume, session: aiohttp.ClientSession, workers: Workers) -> None:
+    def __init__(
+        self,
+        base: Base,
+        volume: Volume,
+        session: aiohttp.ClientSession,
+        workers: Workers,
+        notifier: Notifier | None = None,
+        *,
+        safe_mode: bool = False,
+    ) -> None:
         settings, clock = base.settings, base.clock
         self._base, self._volume, self._workers = base, volume, workers
+        self.notifier, self.safe_mode = notifier or Notifier(), safe_mode
         self.states = LiveStates(clock.wall_ms())
         live = settings.live
         self.streams = Streams(clock, viewing_s=live.viewing_s, limit=live.streams, limit_each=live.streams_per_person)
+        self.calls = Calls(limit=settings.webrtc.sessions, limit_each=settings.webrtc.sessions_per_person)
+        self.viewings = ViewingAudit(base.audit, clock)
+        self.facts = StreamFacts(self.states, volume.index, self.streams, clock)
         self.hls = _hls(base, session)
+        self.whep = _whep(base, session)
         self.client = _client(base, session)
-        self.stills = Stills(volume.index, self._newest_live, workers.stills, self.states, clock)
+        self.guards_room = GuardsRoom(base, volume, self.states)
+        look, motion = self._newest_live, self.guards_room.motion.note
+        self.stills = Stills(volume.index, look, workers.stills, self.states, clock, motion)
         self.database_watch = DatabaseWatch(base.database)
         self.accounts = base.accounts
         self.certificate = ServedCertificate()
@@ -96,12 +132,14 @@ class Daemon:
         self.runners = [Runner(task, clock) for task in self._tasks()]
         base.desired.on_change = self._runner("reconciler").nudge
         self.evidence.integrity.on_start = self._runner("integrity").nudge
+        self.guards_room.news_out.wire(lambda name: self._runner(name).nudge())
         self.site = self._site()
 
     def _site(self) -> Site:
         """What handlers may use."""
         base, volume, settings, clock = self._base, self._volume, self._base.settings, self._base.clock
         sources = self._sources()
+        overview = Overview(sources)
         return Site(
             settings=settings,
             clock=clock,
@@ -111,17 +149,23 @@ class Daemon:
             tokens=base.tokens,
             states=self.states,
             streams=self.streams,
+            facts=self.facts,
             stills=self.stills,
             prober=self._workers.prober,
-            overview=Overview(sources),
+            overview=overview,
+            health=HealthBoard(sources, overview, self.guards_room.wear, base.database),
+            base_map=self.guards_room.base_map,
+            plate_reports=self.guards_room.plates.reports,
             metrics=Metrics(sources, lambda: [runner.pulse for runner in self.runners]),
             maintenance=self.evidence.maintenance,
             continuity=self.evidence.continuity,
             interventions=Interventions(volume.keeper, volume.watch, base.database, base.audit, clock),
             audit=base.audit,
-            viewings=ViewingAudit(base.audit, clock),
+            viewings=self.viewings,
             downloads=self.evidence.downloads,
             hls=self.hls,
+            whep=self.whep,
+            calls=self.calls,
             renderer=Renderer(
                 web_dir(),
                 site_zone=ZoneInfo(settings.site.time_zone),
@@ -129,8 +173,10 @@ class Daemon:
                 version=__version__,
             ),
             integrity=self.evidence.integrity,
+            feed=self.guards_room.feed,
+            motion=self.guards_room.motion,
             kept_answers=KeptAnswers(base.database, base.keys.vault),
-            open_city=CityOpener(base, volume, self.evidence, self._runner("exporter").nudge),
+            open_city=CityOpener(base, volume, self.evidence, self.guards_room, self._runner("exporter").nudge),
         )
 
     def _tasks(self) -> Sequence[Task]:
@@ -140,10 +186,19 @@ class Daemon:
             *self._steering_tasks(),
             *self._recording_tasks(),
             *self.evidence.tasks(),
+            *self.guards_room.tasks(),
+            self.guards_room.alert_watch(
+                accounts=self.accounts,
+                integrity=self.evidence.integrity,
+                maintenance=self.evidence.maintenance,
+                ids=self.evidence.ids,
+                notices=self._notices,
+            ),
             *self._camera_tasks(),
             changes,
             Refusals(self.accounts.attempts),
             *self._network_tasks(),
+            *self._watchdog(),
         )
 
     def _steering_tasks(self) -> Sequence[Task]:
@@ -213,7 +268,18 @@ class Daemon:
                 desired=base.desired,
             ),
             StillsTask(self.stills, base.database, base.rows, self.states, settings.cameras.stills_every_s),
+            StreamFactsTask(
+                self.facts, self.states, partial(find_newest_end, self.hls), base.database, base.keeper, clock
+            ),
+            self._whep_task(),
         )
+
+    def _whep_task(self) -> WhepTask:
+        rights = CallRights(self.streams, self.accounts, self._base.cities, self._open_city)
+        return WhepTask(self.calls, self.client, rights, self.streams, self.viewings)
+
+    def _open_city(self, city: City, caller: Caller) -> OpenCity:
+        return self.site.open_city(city, caller)
 
     def _network_tasks(self) -> Sequence[Task]:
         """What makes the box be found and believed; none of it where it is switched off."""
@@ -227,6 +293,18 @@ class Daemon:
             told = partial(told_addresses, settings)
             tasks.append(MdnsTask(self.announcer, settings.mdns.name, settings.site.name, port, told))
         return tasks
+
+    def _watchdog(self) -> Sequence[Task]:
+        """Only where systemd listens."""
+        if not self.notifier.listened_to:
+            return ()
+        pulses, clock = lambda: [runner.pulse for runner in self.working], self._base.clock
+        return (Watchdog(self.notifier, clock, pulses=pulses, notices=self._notices),)
+
+    @property
+    def working(self) -> Sequence[Runner]:
+        """Those that run: all of them but in safe mode."""
+        return [one for one in self.runners if not self.safe_mode or one.task.name in SAFE_TASKS]
 
     def _subject(self) -> Subject:
         """Whom the box's own certificate names now; the name on the network may have got a number."""
@@ -245,6 +323,8 @@ class Daemon:
 
     async def _newest_live(self, path: str) -> tuple[Keyframe, int]:
         newest = await self.hls.newest(path)
+        with suppress(BadMedia):
+            self.facts.note_fps_of(path, frame_rate_of_hls(newest.init, newest.segment))
         keyframe, offset_ms = keyframe_of_hls(newest.init, newest.segment)
         began_ms = newest.wall_ms if newest.wall_ms is not None else self._base.clock.wall_ms()
         return keyframe, began_ms + offset_ms
@@ -260,13 +340,19 @@ class Daemon:
             disk=volume.watch,
             timekeeper=volume.keeper,
             streams=self.streams,
+            facts=self.facts,
             pulses=self._pulses,
             hls_stats=lambda: asdict(self.hls.stats()),
             database_ok=lambda: self.database_watch.ok,
             database_bytes=lambda: self.database_watch.bytes,
             last_power_loss=lambda: self.evidence.power.last,
             integrity=self.evidence.integrity,
+            safe_mode=self.safe_mode,
         )
+
+    def _notices(self) -> list[NoticeAnswer]:
+        """Of the box, once there is a site."""
+        return self.site.overview.notices()
 
     def _pulses(self) -> list[PulseAnswer]:
         return [shown_pulse(runner.pulse, self._base.clock.monotonic()) for runner in self.runners]
@@ -285,6 +371,7 @@ class Daemon:
     async def take_leave(self, kind: type[BaseException] | None, *_: object) -> None:
         """While the store is still open; an end by a bug is told of as a crash, by the next start."""
         await self.evidence.exporter.close()
+        await self.guards_room.news_out.close()
         if kind is None or issubclass(kind, asyncio.CancelledError):
             await self.lifetime.end()
 
@@ -301,7 +388,20 @@ def _hls(base: Base, session: aiohttp.ClientSession) -> HlsProxy:
             object_bytes=live.object_bytes,
             requests=live.in_flight,
             requests_per_viewer=live.in_flight_per_viewer,
+            waits=live.waiting,
+            waits_per_viewer=live.waiting_per_viewer,
         ),
+    )
+
+
+def _whep(base: Base, session: aiohttp.ClientSession) -> WhepClient:
+    mtx = base.settings.mediamtx
+    return WhepClient(
+        session,
+        origin_url=f"http://127.0.0.1:{mtx.webrtc_port}",
+        user=base.keys.mediamtx_user,
+        password=base.keys.mediamtx_password,
+        deadline_s=mtx.deadline_s,
     )
 
 

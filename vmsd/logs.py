@@ -24,7 +24,8 @@ _MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?i)([?&;/_](?:{_NAMED}|user|login)=)[^&;\s\"'<>]+"), r"\1***"),
     (re.compile(rf"(?i)(\b{_NAMED}\\?['\"]?\s?[:=]\s?\\?)(['\"])(?:(?!\\?\2).)*"), r"\1\2***"),
     (re.compile(r"(?i)\b(bearer|basic|digest)\s+[a-z0-9+/=._~-]{8,}"), r"\1 ***"),
-    (re.compile(r"\bvmsd_[A-Za-z0-9_-]{16,}"), "vmsd_***"),
+    (re.compile(r"\b(vmsdw?_)[A-Za-z0-9_-]{16,}"), r"\1***"),
+    (re.compile(r"\bwhsec_[A-Za-z0-9+/_-]{16,}=*"), "whsec_***"),
 )
 """What secrets look like inside a text: in an address, in its query, after their name, in a header, our own."""
 

@@ -11,7 +11,23 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-MODULES = ("hls", "stills", "index", "sweep", "integrity", "timeline", "replay", "doors", "daemon", "verify", "export")
+MODULES = (
+    "hls",
+    "quick",
+    "stills",
+    "index",
+    "sweep",
+    "integrity",
+    "timeline",
+    "replay",
+    "alerts",
+    "doors",
+    "daemon",
+    "verify",
+    "export",
+    "latency",
+    "grid",
+)
 
 
 def main(wanted: list[str]) -> None:

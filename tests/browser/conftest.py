@@ -27,6 +27,7 @@ TILES = """() => [...document.querySelectorAll("vmsd-player")].map((player) => (
     position: player.video.currentTime,
     ready: player.video.readyState,
     age: player.live.frameAge,
+    by: player.live.quality,
     words: player.querySelector(".veil").innerText,
 }))"""
 
@@ -44,7 +45,7 @@ class Guard:
 
     def _hear(self, message: ConsoleMessage) -> None:
         """A refused request is noted by the browser as an error: those are the site's to judge."""
-        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+        if message.type == "error" and not message.text.startswith(("Failed to load resource", "WebSocket connection")):
             self.complaints.append(f"console: {message.text}")
 
     def _see(self, request: Request) -> None:
@@ -79,6 +80,10 @@ class Guard:
         await self.page.locator(".menu summary").click()
         await self.page.get_by_role("button", name="Sair").click()
         await self.page.wait_for_url("**/login")
+
+    async def choose_delay(self, quality: str) -> None:
+        """As if this had been chosen in this browser before: auto, webrtc, ll_hls or hls."""
+        await self.page.add_init_script(f"localStorage.setItem('vmsd.live', '{quality}')")
 
     async def tiles(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = await self.page.evaluate(TILES)

@@ -27,6 +27,21 @@ CHECKED = {
     ("end_ms", "INTEGER"): 2,
 }
 """Columns that do not take just anything."""
+OF_TABLE = {
+    ("mosaic", "layout"): "2x2",
+    ("plate_reader", "vendor"): "hikvision",
+    ("plate_reader", "networks"): "[]",
+    ("wanted_plate", "level"): "info",
+    ("detection", "facts"): "{}",
+    ("alert", "level"): "info",
+    ("alert", "state"): "new",
+    ("alert", "audience"): "USER",
+    ("alert", "facts"): "{}",
+    ("destination", "kind"): "webhook",
+    ("site_plan", "north"): 2.0,
+    ("site_plan", "east"): 2.0,
+}
+"""The same, in one table alone."""
 
 
 def tenant_tables(connection: sqlite3.Connection) -> set[str]:
@@ -88,6 +103,21 @@ def parameters(sql: str) -> dict[str, object]:
         "secret": b"mine",
         "retention_days": 5,
         "ended_why": "released",
+        "audience": "USER",
+        "next_state": "acknowledged",
+        "seen_state": "new",
+        "seen_person": None,
+        "layout": "1x1",
+        "cells": "{}",
+        "level": "info",
+        "vendor": "hikvision",
+        "key_hash": b"another key of 32 bytes".ljust(32),
+        "plate_hash": b"hash",
+        "address": b"sealed",
+        "kind": "webhook",
+        "picture": b"mine",
+        "north": 2.0,
+        "east": 2.0,
     }
     names = set(re.findall(r":([a-z_]+)", sql))
     return {name: known.get(name, 1) for name in names}
@@ -126,6 +156,8 @@ def insert_one(connection: sqlite3.Connection, table: str, city: int, whose: str
             values[name] = f"{table}-{city}"
         elif name in {"city_id", "person_id"} or (place_in_key and not keyed):
             values[name] = city
+        elif (table, name) in OF_TABLE:
+            values[name] = OF_TABLE[table, name]
         elif (name, kind) in CHECKED:
             values[name] = CHECKED[name, kind]
         elif not_null or name in {"lat", "lon"}:

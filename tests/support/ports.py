@@ -9,6 +9,7 @@ import itertools
 import os
 import random
 import socket
+from dataclasses import fields
 
 from vmsd.demo.plan import Ports
 
@@ -32,4 +33,4 @@ def free_port() -> int:
 
 
 def site_ports() -> Ports:
-    return Ports(*(free_port() for _ in range(6)))
+    return Ports(*(free_port() for _ in fields(Ports)))

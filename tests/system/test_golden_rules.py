@@ -12,7 +12,7 @@ from tests.support.ports import free_port
 from tests.support.processes import until
 from tests.support.site import Site
 
-READS = {"/v3/info", "/v3/paths/list", "/v3/config/paths/list"}
+READS = {"/v3/info", "/v3/paths/list", "/v3/config/paths/list", "/v3/webrtcsessions/list"}
 SWITCH = ("PATCH", "/v3/config/pathdefaults/patch")
 
 

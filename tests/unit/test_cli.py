@@ -149,7 +149,7 @@ def test_the_rights_of_a_user_are_said_at_the_console(config):
     ):
         vmsd(*add, name, *groups)
     found = rows(config, "SELECT name, group_id, verbs FROM person_right JOIN person ON id = person_id ORDER BY 1, 2")
-    assert found == [("a", 0, "replay view"), ("b", 0, "manage view"), ("b", 1, "replay view")]
+    assert found == [("a", 0, "plates replay view"), ("b", 0, "manage view"), ("b", 1, "plates replay view")]
     for groups in (("--group", "x=see"), ("--group", "=view"), ("--group", "x", "--group", "x=view,see")):
         vmsd(*add, "d", *groups, expect=1 if groups[1] == "=view" else 2)
     vmsd(*add[:-4], "--role", "SUPERADMIN", "e", "--group", "x", expect=1)
@@ -185,7 +185,7 @@ def test_a_token_from_the_console_may_what_is_said(config):
         vmsd(*add, *scope)
     assert "see" in vmsd(*add, "--scope", "view see", expect=2).stderr
     found = rows(config, "SELECT scope FROM api_token")
-    assert found == [("configure export manage preserve replay view",), ("replay view",), ("",)]
+    assert found == [("configure export manage plates preserve replay view",), ("replay view",), ("",)]
 
 
 def imported(config: Path, file: Path, *words: str, expect: int = 0) -> Result:

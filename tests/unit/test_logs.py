@@ -29,6 +29,7 @@ TEXTS = [
     f'{{"publish_key": "{SECRET}"}}',
     f"Login(name='x', password='{SECRET}')",
     f"the token vmsd_{SECRET}abcdefgh is no good",
+    f"the page /wall/vmsdw_{SECRET}abcdefgh could not be shown",
 ]
 
 

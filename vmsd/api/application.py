@@ -19,6 +19,7 @@ from vmsd.api.routes import ROUTES
 from vmsd.api.site import SITE, Site
 from vmsd.api.sockets import add_sockets
 from vmsd.pages.render import RENDERER
+from vmsd.pages.request import WALLS
 
 
 def build_app(site: Site) -> web.Application:
@@ -44,6 +45,7 @@ def build_app(site: Site) -> web.Application:
     add_sockets(app, limit=site.settings.live.sockets, limit_each=site.settings.live.sockets_per_person)
     app[SITE] = site
     app[RENDERER] = site.renderer
+    app[WALLS] = site.accounts.walls
     app[DOCUMENT] = tell(ROUTES)
     add_routes(app, policies)
     return app

@@ -84,7 +84,7 @@ def _shown(request: web.Request, camera: Camera, *, applied: bool | None = None)
     if applied is None:
         applied = site.overview.applied(city.city, camera)
     answer = shown(camera, site.states.of(camera), applied=applied)
-    if city.cameras.held(camera).isdisjoint(SEE_SOURCE):
+    if city.cameras.held(camera).isdisjoint(SEE_SOURCE) or caller_of(request).seat is not None:
         return {**answer, **WITHOUT_SOURCE}
     return answer
 

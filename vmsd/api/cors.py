@@ -10,7 +10,7 @@ from aiohttp.typedefs import Middleware
 from vmsd.api.headers import vary_on
 from vmsd.api.policy import Handler
 
-PLACES = ("/api/", "/hls/", "/replay/stream_")
+PLACES = ("/api/", "/hls/", "/replay/stream_", "/webrtc/")
 """Where other sites have business; pages, static files and WebSockets are the box's own."""
 SENT = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Range, X-City-ID, X-Request-ID"
 SHOWN = (
@@ -66,5 +66,7 @@ def _listed(request: web.Request, origins: Collection[str]) -> bool:
 
 def _methods(request: web.Request) -> set[str]:
     """Those of this address; none where there is nothing."""
-    refusal = request.match_info.http_exception
-    return set(refusal.allowed_methods) if isinstance(refusal, web.HTTPMethodNotAllowed) else set()
+    refusal, resource = request.match_info.http_exception, request.match_info.route.resource
+    if isinstance(refusal, web.HTTPMethodNotAllowed):
+        return set(refusal.allowed_methods)
+    return set() if resource is None else {route.method for route in resource}

@@ -20,6 +20,7 @@ from vmsd.pages.request import CALLER, CITY
 from vmsd.services.accounts import TOKEN_PREFIX
 from vmsd.services.open_city import OpenCity
 from vmsd.services.streams import Stream
+from vmsd.services.wall_keys import WALL_PREFIX
 
 COOKIE = "vmsd"
 SECURE_COOKIE = "__Host-vmsd"
@@ -70,6 +71,8 @@ async def _let_in(request: web.Request, route: Route, caller: Caller) -> None:
         _refuse_other_origins(request)
         if caller.person.must_change and not route.unready:
             raise NotAllowed("choose a password of your own first", cause="change_password")
+    if caller.means == "wall" and not route.wall:
+        raise NotAllowed("a wall shows its mosaic and does nothing else")
     request[CALLER] = caller
     if route.live and STREAM in request and knows_paths(request):
         return
@@ -103,17 +106,27 @@ async def _caller(request: web.Request, site: Site, route: Route) -> Caller:
     address = request.remote or ""
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
+        if bearer.startswith(WALL_PREFIX):
+            return await site.accounts.walls.caller_of(bearer, address)
         if bearer.startswith(TOKEN_PREFIX):
             return await site.accounts.caller_of_token(bearer, address)
         if route.media:
             return await _viewer(request, site, bearer)
         raise NotLoggedIn("this token is not valid")
+    if route.keyed and "token" in request.query:
+        return await _holder(site, request.query["token"], address)
     if route.media and "token" in request.query:
         return await _viewer(request, site, request.query["token"])
     cookie = request.cookies.get(cookie_name(request))
     if cookie is None:
         raise NotLoggedIn("log in first")
     return await site.accounts.caller_of_session(cookie, address)
+
+
+async def _holder(site: Site, key: str, address: str) -> Caller:
+    if key.startswith(WALL_PREFIX):
+        return await site.accounts.walls.caller_of(key, address)
+    return await site.accounts.caller_of_token(key, address)
 
 
 async def _viewer(request: web.Request, site: Site, token: str) -> Caller:

@@ -21,7 +21,9 @@ BARE = (101, 204, 304, 416)
 """Answers without a body."""
 PROBLEM = "application/problem+json"
 RETRY = {"Retry-After": "Seconds to wait before asking again."}
-TAG_OF = {"hls": "streams"} | dict.fromkeys(("health", "metrics", "notices", "states", "storage"), "system")
+TAG_OF = {"hls": "streams", "webrtc": "streams", "ws": "alerts"} | dict.fromkeys(
+    ("health", "metrics", "notices", "states", "storage"), "system"
+)
 """Addresses whose first word is not the resource they belong to."""
 
 ERRORS: dict[int, tuple[str, dict[str, str]]] = {
@@ -33,7 +35,7 @@ ERRORS: dict[int, tuple[str, dict[str, str]]] = {
     409: ("It clashes with something that exists, or is still being done: then with `Retry-After`.", RETRY),
     412: ("It is no longer the version `If-Match` names.", {}),
     413: ("The body is over the limit.", {}),
-    415: ("The body is not sent as `application/json`, or is compressed.", {}),
+    415: ("The body is not of the type it has to be, `application/json` mostly, or is compressed.", {}),
     422: ("Understood, but not acceptable: `errors` says which fields, and why.", {}),
     426: ("Asked without the handshake of a WebSocket, version 13.", {"Upgrade": "`websocket`."}),
     429: ("Too often, or the box is too busy.", RETRY),
@@ -124,6 +126,8 @@ def _operation(route: Route, operation: Operation, schemas: Schemas) -> dict[str
         "x-rate-class": route.rate,
     }
     body = schemas.of_body(operation)
+    if operation.takes:
+        said["requestBody"] = {"required": True, "content": {operation.takes: {"schema": {"type": "string"}}}}
     if body is not None:
         example = operation.body_example or Examples(schemas.components).of_body(body)
         content = {JSON: {"schema": body, "example": example}}
@@ -205,7 +209,7 @@ def _errors(route: Route, operation: Operation) -> set[int]:
     """What the door, the reading of the request and the table's line can end in, and what the handler says."""
     inside = route.tenant != Tenant.PUBLIC
     changes = route.method != "GET"
-    has_body = operation.body is not None or operation.patch is not None
+    has_body = operation.body is not None or operation.patch is not None or bool(operation.takes)
     in_city = route.tenant in CITY_TENANTS
     told = {
         400: has_body or in_city or route.creates or (operation.etag and changes),

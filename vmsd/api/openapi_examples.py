@@ -42,6 +42,8 @@ class Examples:
         kind = schema.get("type", "null")
         if kind == "object":
             return self._object(schema, whole=whole)
+        if kind == "array" and "prefixItems" in schema:
+            return [self._of(item, name, whole=whole) for item in schema["prefixItems"]]
         if kind == "array":
             return [self._of(schema["items"], name, whole=whole)]
         make: Callable[[Schema, str], Any] = SIMPLE[kind]

@@ -14,6 +14,9 @@ one camera, and on the camera it is about (`x-required-verb`; of several any one
 (`x-required-role`). A camera on \
 which the caller has no verb at all does not exist for them: 404.
 
+A screen on a wall sends its own key as the bearer. It may view the cameras of its mosaic and nothing else, until it \
+is revoked.
+
 People belong to one city, and ask about it. A superadmin names the city of a request in the header `X-City-ID`.
 
 ### What is sent
@@ -40,26 +43,43 @@ What has an `ETag` can be changed with `If-Match`: the change is refused with 41
 
 `POST /api/v1/streams?camera_id=` opens a viewing session and answers with addresses any HLS player takes: they carry \
 a viewing token, bound to that one camera, which lives while it is used.
+
+`/ws/alerts` is a WebSocket that tells alerts, plates that were read and marks as they happen, each to those who may \
+know it.
 """
 
 TAGS = {
+    "alerts": "What somebody has to answer, and what was done about it.",
     "audit": "What was done here, by whom, and whether the record of it is whole.",
     "auth": "Logging in and out, passwords, the second factor, sessions.",
     "cameras": "The cameras of a city and what each is doing.",
     "cities": "The tenants.",
     "continuity": "Proof of what was recorded of a period, and why the rest was not.",
+    "destinations": "Where the city's news goes: webhooks and message brokers, and what became of each attempt.",
+    "detections": "The number plates cameras have read.",
+    "events": "What programs outside have seen in the video.",
     "exports": "Recordings made into files to take away: films, and sealed packages with proof.",
     "groups": "Camera groups, which rights are given on.",
+    "health-board": "The health of cameras and box in figures, judged.",
     "holds": "What authorities have asked to be kept, until a deadline.",
     "incidents": "Periods of several cameras that belong together and are kept.",
+    "map": "Where the cameras are, and what lies under them.",
+    "mosaics": "Saved grids of cameras.",
     "openapi": "This document.",
     "preservations": "Periods that are never purged.",
     "purges": "What was deleted, by which rule, and what was kept.",
+    "push": "News on a person's own devices, where the site allows it.",
     "recordings": "What was recorded.",
     "replay": "Recorded video for players: playlists, files, small pictures.",
     "streams": "Live video: viewing sessions and what players fetch.",
     "system": "How the box is doing.",
+    "thresholds": "When a figure of the health board turns amber and red.",
     "tokens": "API tokens.",
     "users": "People and their rights.",
+    "wall": "What a screen on a wall shows, asked for with its own key.",
+    "walls": "Screens on walls and their keys.",
+    "wanted-plates": "Number plates that raise an alert when they are read.",
+    "webhooks": "What cameras and plate readers report, and the keys they sign it with.",
+    "webrtc": "Live video with the least delay: WHEP signalling.",
 }
 """What each group of addresses is about; every group must stand here."""

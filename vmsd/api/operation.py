@@ -45,6 +45,7 @@ Decorated = TypeVar("Decorated", bound=Callable[[web.Request], Awaitable[web.Str
 class Operation:
     """`body` is read by `read_body`, `patch` (the same model, every member optional) by `read_patch`.
 
+    `takes` is the media type of a body that is not JSON.
     `answer` is the type of the JSON answer, `media` are the media types of one that is not JSON; without either there
     is no body. `sent` are headers it looks at besides those of its line in the table, each with a sentence about it.
     `also` are other answers that are no errors; `errors` are those that the route table does not tell of. With `etag`
@@ -57,6 +58,7 @@ class Operation:
     body: type[BaseModel] | None = None
     patch: type[BaseModel] | None = None
     body_optional: bool = False
+    takes: str = ""
     answer: Any = None
     media: tuple[str, ...] = ()
     status: int = 200
@@ -78,6 +80,7 @@ def operation(
     body: type[BaseModel] | None = None,
     patch: type[BaseModel] | None = None,
     body_optional: bool = False,
+    takes: str = "",
     answer: Any = None,
     media: str | tuple[str, ...] = (),
     status: int | None = None,
@@ -101,6 +104,7 @@ def operation(
             body=body,
             patch=patch,
             body_optional=body_optional,
+            takes=takes,
             answer=answer,
             media=(media,) if isinstance(media, str) else media,
             status=status or (204 if answer is None and not media else 200),

@@ -13,7 +13,7 @@ from vmsd.api.bodies import Query
 from vmsd.model.person import Needed, Role
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Rate = Literal["read", "write", "heavy", "login", "media"]
+Rate = Literal["read", "write", "heavy", "login", "media", "webhook"]
 
 
 class Tenant(Enum):
@@ -40,8 +40,10 @@ class Route:
     session shows. `query` is all that may stand in the query string; None leaves it alone, for pages and for
     players that add what they like. `leaving` routes stay open to people whose city is suspended, `unready` ones to
     those who must choose a password first. `fresh` ones want a session whose owner gave the password a short while
-    ago. A `live` route is asked many times a second: between two checks of a viewing session the door lets it
-    through without a look at the store. One that `creates` may be sent twice under one idempotency key. `cost`
+    ago. A `keyed` route also takes an API token in `?token=`, for programs that cannot send headers with a WebSocket.
+    A `live` route is asked many times a second: between two checks of a viewing session the door lets it
+    through without a look at the store. One that `creates` may be sent twice under one idempotency key. To the key of a
+    screen on a wall those with `wall` are open and no others. `cost`
     names the rate class where the method does not.
     """
 
@@ -52,6 +54,7 @@ class Route:
     verb: Needed = None
     role: Role = Role.USER
     media: bool = False
+    keyed: bool = False
     download: bool = False
     live: bool = False
     page: bool = False
@@ -60,7 +63,8 @@ class Route:
     unready: bool = False
     fresh: bool = False
     creates: bool = False
-    cost: Literal["heavy", "login"] | None = None
+    wall: bool = False
+    cost: Literal["heavy", "login", "webhook"] | None = None
 
     def __post_init__(self) -> None:
         if self.tenant in (Tenant.CITY, Tenant.CITIES) and self.verb is None and not self.page:

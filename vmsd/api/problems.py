@@ -45,7 +45,7 @@ DETAILS = {
     404: "there is nothing at this address",
     405: "this address does not know that method",
     413: "the body is over the limit",
-    415: "a body is JSON, sent as application/json and not compressed",
+    415: "a body is of the type this address takes, application/json mostly, and not compressed",
     426: "this address speaks WebSocket, version 13",
 }
 KEPT_HEADERS = ("Allow", "Connection", "Sec-WebSocket-Version", "Upgrade")
@@ -128,7 +128,7 @@ def _headers(error: errors.VmsdError | None) -> dict[str, str]:
 
 def _for_people(request: web.Request) -> bool:
     """True for a browser that asked for a page."""
-    programs = ("/api/", "/hls/", "/replay/stream_", "/ws/", "/metrics", "/health")
+    programs = ("/api/", "/hls/", "/webrtc/", "/replay/stream_", "/ws/", "/map/", "/sw.js", "/metrics", "/health")
     asked_for_a_page = "text/html" in request.headers.get("Accept", "")
     return (
         asked_for_a_page

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -58,6 +58,7 @@ class Search(Query):
     end: Moment | None = Field(
         None, validate_default=True, description="Not included; as `start`.", examples=["2026-11-20T22:30:00Z"]
     )
+    with_detections: bool = Field(False, description="Count the plates that were read meanwhile.")
     limit: int = Field(50, ge=1, le=500)
     cursor: str | None = Field(None, max_length=36)
 
@@ -118,6 +119,9 @@ class RecordingFileAnswer(TypedDict):
     preserved: Annotated[bool, Field(description="Kept, for whatever reason.")]
     incident: Annotated[bool, Field(description="Kept for an incident.")]
     sha256: Annotated[str | None, Field(description="In hex; null until the closed file has been read whole.")]
+    detections: NotRequired[
+        Annotated[int, Field(ge=0, description="Plates that were read meanwhile; with `with_detections`.")]
+    ]
 
 
 class ExpiringAnswer(RecordingFileAnswer):
@@ -166,7 +170,19 @@ async def list_recordings(request: web.Request) -> web.Response:
         page = await city_of(request).recordings.list(
             wanted, preserved=search.preserved, after=search.cursor, limit=search.limit
         )
-    return json_answer({"items": [shown(recording) for recording in page.items], "next": page.next})
+    items = [shown(recording) for recording in page.items]
+    if search.with_detections:
+        counted = await _detections(request, page.items)
+        items = [{**item, "detections": counted[item["id"]]} for item in items]
+    return json_answer({"items": items, "next": page.next})
+
+
+async def _detections(request: web.Request, recordings: Sequence[Recording]) -> Mapping[str, int]:
+    """How many plates, and not which: who may replay a camera need not see its plates."""
+    segments = {one.id: one.segment for one in recordings}
+    return await city_of(request).detections.counts(
+        {name: (one.camera_id, one.start_ms, one.end_ms) for name, one in segments.items()}
+    )
 
 
 async def _wanted(request: web.Request, search: Search) -> Sequence[Wanted]:

@@ -77,6 +77,14 @@ class Socket:
         if self._listening is not None:
             self.wake()
 
+    def hand_over(self, frames: bytes) -> bool:
+        """Send whole frames that are ready, now; False, and nothing is sent, while the other side falls behind."""
+        if self._transport.get_write_buffer_size() > BACKLOG_BYTES:
+            return False
+        if self.ending is None and not self._transport.is_closing():
+            self._transport.write(frames)
+        return True
+
     def wake(self) -> None:
         """Let `wait` return now, or at once when it is called next."""
         if self._listening is not None and not self._woken and not self._listening.expired():

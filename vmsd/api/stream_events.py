@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aiohttp import WSCloseCode, web
 from pydantic import Field
@@ -17,11 +17,12 @@ from vmsd.api.operation import operation
 from vmsd.api.site import SITE, Site
 from vmsd.api.sockets import LEFT, Ending, Socket, converse
 from vmsd.api.streams import stream_of
+from vmsd.clock import rfc3339
 from vmsd.errors import NotFound, NotLoggedIn
 from vmsd.model.camera import Camera
 from vmsd.model.shapes import Time
-from vmsd.model.state import Cause, State
-from vmsd.services.answers import Age, Bitrate, Fps, Viewers
+from vmsd.model.state import Cause, LiveState, State
+from vmsd.services.answers import Age, Bitrate, Fps, Latency, Recording, Viewers
 from vmsd.services.live_states import word_of
 from vmsd.services.streams import CHECKED_EVERY_S, Stream
 
@@ -50,7 +51,31 @@ class ViewingMessage(TypedDict):
     viewers: Viewers
     bitrate: Bitrate | None
     fps: Fps | None
-    latency: Annotated[float, Field(ge=0, description="Seconds live HLS is behind at least.")]
+    latency: Latency | None
+
+
+class SignalMessage(TypedDict):
+    """What the camera is doing, at first and when it begins to."""
+
+    type: Literal["online", "offline", "stalled"]
+    time: Annotated[Time, Field(description="Since when.")]
+    cause: Cause | None
+
+
+class ViewerMessage(TypedDict):
+    """How many watch the camera, at first and when one has come or gone."""
+
+    type: Literal["viewer"]
+    time: Time
+    viewers: Viewers
+
+
+class RecordingMessage(TypedDict):
+    """Whether what it sends reaches the disk, at first and when that begins or ends."""
+
+    type: Literal["recording"]
+    time: Time
+    recording: Recording
 
 
 @operation(
@@ -60,6 +85,9 @@ class ViewingMessage(TypedDict):
 )
 async def stream_events(request: web.Request) -> web.WebSocketResponse:
     """A WebSocket of JSON messages: `state` at first and at every change, `viewing` every 5 s, `ended` as the last.
+
+    Besides, each at first and when it happens: `online`, `offline` or `stalled`, `viewer` when the number of those
+    who watch has changed, `recording` when what is sent begins or ceases to reach the disk; all with their `time`.
 
     While it is open the viewing session lives on, whether or not anything is played. It ends within 5 s when the
     session is closed (code 1000) or its caller may not see the camera any more (1008). It takes no messages (1003);
@@ -98,6 +126,7 @@ class _Telling:
         self._still_valid = still_valid
         self._keeps_alive = False
         self._told: object = None
+        self._told_events: dict[str, object] = {}
 
     def keep_alive(self) -> None:
         """For whoever opened the viewing session; somebody else who looks on prolongs nothing."""
@@ -120,6 +149,7 @@ class _Telling:
             if now_s() >= viewing_s:
                 socket.put(self._viewing())
                 viewing_s = now_s() + VIEWING_EVERY_S
+            self._put_events(socket)
             pause_s = min(checked_s, viewing_s) - now_s()
         return LEFT
 
@@ -139,6 +169,34 @@ class _Telling:
         if word != self._told:
             self._told = word
             socket.put(self._state())
+
+    def _put_events(self, socket: Socket) -> None:
+        """Those whose word has changed; a cause that becomes known is no new outage."""
+        state = self._site.states.of(self._camera)
+        signal = self._signal(state)
+        if signal is not None:
+            self._put_changed(socket, "signal", (state.state, state.since_ms), signal)
+        viewers, recording = self._site.facts.viewers(self._camera), self._site.facts.recording(self._camera)
+        now = rfc3339(self._site.clock.wall_ms())
+        viewer: ViewerMessage = {"type": "viewer", "time": now, "viewers": viewers}
+        self._put_changed(socket, "viewer", viewers, viewer)
+        written: RecordingMessage = {"type": "recording", "time": now, "recording": recording}
+        self._put_changed(socket, "recording", recording, written)
+
+    def _put_changed(self, socket: Socket, kind: str, word: object, message: Mapping[str, Any]) -> None:
+        if self._told_events.get(kind) != word:
+            self._told_events[kind] = word
+            socket.put(message)
+
+    def _signal(self, state: LiveState) -> SignalMessage | None:
+        time = rfc3339(state.since_ms)
+        if state.state is State.ONLINE:
+            return {"type": "online", "time": time, "cause": None}
+        if state.state is State.OFFLINE:
+            return {"type": "offline", "time": time, "cause": state.cause}
+        if state.state is State.STALLED:
+            return {"type": "stalled", "time": time, "cause": state.cause}
+        return None
 
     def _state(self) -> StateMessage:
         status = self._site.overview.status(self._camera)

@@ -37,13 +37,18 @@ class StreamAnswer(TypedDict):
 
 
 class StreamAddresses(TypedDict):
-    """With a viewing token in them, for players that send no headers; null where this version offers none."""
+    """With a viewing token in them, for players that send no headers; null where the box offers none.
+
+    The three qualities of live are `webrtc_url` (WHEP, under half a second behind), `ll_hls_url` (1-2 s) and `hls_url`.
+    """
 
     hls_url: Annotated[str, Field(examples=["/hls/stream_0f9f6a30-6f6c-4f0e-8f3d-2f6d0c1b7a55/index.m3u8?token=..."])]
     ll_hls_url: str | None
     webrtc_url: str | None
     snapshot_url: str
     main_hls_url: NotRequired[Annotated[str, Field(description="The main stream, of a camera with a substream.")]]
+    main_ll_hls_url: NotRequired[str | None]
+    main_webrtc_url: NotRequired[str | None]
 
 
 class StreamUrlsAnswer(StreamAnswer, StreamAddresses):
@@ -58,21 +63,33 @@ async def open_stream(request: web.Request) -> web.Response:
     camera = await city.cameras.get(str(query.camera_id), verb_of(request))
     site = request.app[SITE]
     stream = site.streams.open(caller_of(request), city.city.id, camera.id, camera.public_id)
-    answer: StreamUrlsAnswer = {**shown(request, stream), **addresses(stream)}
+    answer: StreamUrlsAnswer = {**shown(request, stream), **addresses(request, stream)}
     if camera.sub_source_url:
-        answer["main_hls_url"] = f"/hls/stream_{camera.public_id}_main/index.m3u8?token={stream.token}"
+        main = _qualities(request, f"stream_{camera.public_id}_main", stream.token)
+        answer["main_hls_url"], answer["main_ll_hls_url"], answer["main_webrtc_url"] = main
     return json_answer(answer, 201, {"Location": f"/api/v1/streams/{stream.session_id}"})
 
 
-def addresses(stream: Stream) -> StreamAddresses:
-    """Low latency and WebRTC are not offered by this version: null says so."""
+def addresses(request: web.Request, stream: Stream) -> StreamAddresses:
     camera, token = stream.camera_public_id, stream.token
+    hls_url, ll_hls_url, webrtc_url = _qualities(request, f"stream_{camera}", token)
     return {
-        "hls_url": f"/hls/stream_{camera}/index.m3u8?token={token}",
-        "ll_hls_url": None,
-        "webrtc_url": None,
+        "hls_url": hls_url,
+        "ll_hls_url": ll_hls_url,
+        "webrtc_url": webrtc_url,
         "snapshot_url": f"/api/v1/cameras/{camera}/snapshot.jpg?token={token}",
     }
+
+
+def _qualities(request: web.Request, name: str, token: str) -> tuple[str, str, str | None]:
+    """HLS, low-latency HLS and WebRTC, which the stand-in does not speak."""
+    site = request.app[SITE]
+    has_webrtc = site.settings.webrtc.enabled and site.overview.mediamtx_kind() == "real"
+    return (
+        f"/hls/{name}/index.m3u8?token={token}",
+        f"/hls/{name}/ll/index.m3u8?token={token}",
+        f"/webrtc/{name}/whep?token={token}" if has_webrtc else None,
+    )
 
 
 def shown(request: web.Request, stream: Stream) -> StreamAnswer:
@@ -113,7 +130,7 @@ async def urls(request: web.Request) -> web.Response:
     stream = stream_of(request)
     if stream.caller.person.id != caller_of(request).person.id:
         raise NotAllowed("these addresses are another person's")
-    answer: StreamUrlsAnswer = {**shown(request, stream), **addresses(stream)}
+    answer: StreamUrlsAnswer = {**shown(request, stream), **addresses(request, stream)}
     return json_answer(answer)
 
 

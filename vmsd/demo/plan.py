@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 CITY = "Cidade Demonstração"
@@ -63,10 +63,12 @@ class Ports:
     hls: int
     rtsp: int
     rtmp: int
+    webrtc: int
+    media: int
 
 
 def free_ports(http: int | None) -> Ports:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(6)]
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(Ports)]
     numbers = [one.getsockname()[1] for one in sockets]
     for one in sockets:
         one.close()
@@ -96,7 +98,12 @@ hls_port = {ports.hls}
 rtsp_port = {ports.rtsp}
 rtmp_port = {ports.rtmp}
 rtmp_host = "127.0.0.1"
+webrtc_port = {ports.webrtc}
 segment_s = 60
+
+[webrtc]
+host = "127.0.0.1"
+port = {ports.media}
 
 [cameras]
 networks = ["127.0.0.0/8"]

@@ -19,6 +19,7 @@ from vmsd.services.cameras import CameraFields, CityCameras
 from vmsd.services.cities import CityList
 from vmsd.services.people import PersonFields, PersonList
 from vmsd.services.tokens import DAY_MS, TokenList
+from vmsd.services.webhook_keys import CityWebhookKeys
 
 TOKEN_DAYS, TOKEN_NAME = 365, "demo"
 DEMO = Who(name="demo")
@@ -41,6 +42,8 @@ class Parts(Protocol):
 
     def cameras(self, city: City, /) -> CityCameras: ...
 
+    def webhook_keys(self, city: City, /) -> CityWebhookKeys: ...
+
 
 async def seed_site(base: Parts, running: Sequence[tuple[DemoCamera, dict[str, Any]]], kept: Path) -> Seeded:
     """A demo started again on the same folder finds its people, city and cameras as it left them."""
@@ -50,7 +53,7 @@ async def seed_site(base: Parts, running: Sequence[tuple[DemoCamera, dict[str, A
     store = base.cameras(city)
     present = {camera.name: camera for camera in await store.list()}
     ids = [await _camera(store, present, camera, address) for camera, address in running]
-    return Seeded(people, token, city.public_id, tuple(ids))
+    return Seeded(people, token, city.public_id, tuple(ids), await _lpr_secret(base.webhook_keys(city)))
 
 
 async def _city(cities: CityList) -> City:
@@ -66,6 +69,14 @@ async def _token(base: Parts, name: str) -> str:
             await base.tokens.revoke(old, DEMO)
     expires_ms = base.clock.wall_ms() + TOKEN_DAYS * DAY_MS
     return (await base.tokens.add(owner, TOKEN_NAME, ALL_VERBS, DEMO, expires_ms=expires_ms)).secret
+
+
+async def _lpr_secret(keys: CityWebhookKeys) -> str:
+    """As the token's."""
+    for old in await keys.list():
+        if old.name == TOKEN_NAME:
+            await keys.remove(old.public_id)
+    return (await keys.add(TOKEN_NAME)).secret
 
 
 async def _people(accounts: PersonList, city: City, kept: Path) -> tuple[Person, ...]:

@@ -49,6 +49,8 @@ class Seeded:
     token: str
     city_id: str
     camera_ids: tuple[str, ...]
+    lpr_secret: str
+    """What plates are reported with; see `POST /api/v1/webhooks/lpr`."""
 
 
 Seed = Callable[[Settings, "list[tuple[DemoCamera, dict[str, Any]]]"], Awaitable[Seeded]]
@@ -166,6 +168,7 @@ def _summary(url: str, seeded: Seeded, server: MediaServer) -> dict[str, Any]:
         "token": seeded.token,
         "city_id": seeded.city_id,
         "camera_ids": list(seeded.camera_ids),
+        "lpr_secret": seeded.lpr_secret,
         "mediamtx": server.kind,
     }
 

@@ -26,7 +26,10 @@ class Role(StrEnum):
 
 
 class Verb(StrEnum):
-    """What can be done with a camera. MANAGE is what and how long it records, CONFIGURE what it is, PLATES what it read."""
+    """What can be done with a camera.
+
+    MANAGE is what and how long it records, CONFIGURE what it is, PLATES the number plates it has read.
+    """
 
     VIEW = "view"
     REPLAY = "replay"
@@ -37,6 +40,8 @@ class Verb(StrEnum):
     PLATES = "plates"
 
 
+WALL = "WALL"
+"""What the audit log has for the role of a screen on a wall."""
 Needed = Verb | tuple[Verb, ...] | None
 """What must be allowed: this verb, any one of these, or nothing in particular."""
 ALL_VERBS = frozenset(Verb)
@@ -55,13 +60,19 @@ def allows(held: Collection[Verb], needed: Needed) -> bool:
 
 @dataclass(frozen=True)
 class Rights:
-    """Verbs on every camera of a city, and more verbs on the cameras of some of its groups, by their number."""
+    """Verbs on every camera of a city, and more verbs on the cameras of some of its groups, by their number.
+
+    With `cameras` all this goes for these alone, by their number.
+    """
 
     everywhere: frozenset[Verb] = frozenset()
     groups: Mapping[int, frozenset[Verb]] = field(default_factory=lambda: MappingProxyType({}))
+    cameras: frozenset[int] | None = None
 
-    def on(self, group_id: int | None) -> frozenset[Verb]:
-        """On a camera of this group, or of none."""
+    def on(self, group_id: int | None, camera_id: int | None = None) -> frozenset[Verb]:
+        """On this camera of this group, or of none; without a camera what goes for all of the group's."""
+        if self.cameras is not None and camera_id not in self.cameras:
+            return frozenset()
         more = frozenset[Verb]() if group_id is None else self.groups.get(group_id, frozenset())
         return self.everywhere | more
 
@@ -70,13 +81,16 @@ class Rights:
         return self.everywhere.union(*self.groups.values())
 
     def groups_with(self, verbs: Collection[Verb]) -> frozenset[int] | None:
-        """The groups where at least one of the verbs may be done; None for every camera."""
+        """The groups where at least one of the verbs may be done with every camera; None for all of the city's."""
+        if self.cameras is not None:
+            return frozenset()
         if not self.everywhere.isdisjoint(verbs):
             return None
         return frozenset(group for group, held in self.groups.items() if not held.isdisjoint(verbs))
 
     def limited_to(self, scope: frozenset[Verb]) -> Rights:
-        return Rights(self.everywhere & scope, {group: verbs & scope for group, verbs in self.groups.items()})
+        groups = {group: verbs & scope for group, verbs in self.groups.items()}
+        return Rights(self.everywhere & scope, groups, self.cameras)
 
 
 ALL_RIGHTS = Rights(ALL_VERBS)
@@ -107,11 +121,22 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Seat:
+    """What a screen on a wall is let in with: its key, and the number of the mosaic it shows."""
+
+    key_hash: bytes = field(repr=False)
+    mosaic_id: int
+
+
+@dataclass(frozen=True)
 class Caller:
-    """The person behind one request and how they proved it."""
+    """The person behind one request and how they proved it.
+
+    A screen on a wall calls as somebody of its own name, who may view the cameras of its mosaic and nothing else.
+    """
 
     person: Person
-    means: Literal["session", "token", "viewing"]
+    means: Literal["session", "token", "viewing", "wall"]
     address: str = ""
     session_hash: bytes | None = None
     token_hash: bytes | None = None
@@ -126,6 +151,8 @@ class Caller:
     """Set for a viewing token: the only camera it opens."""
     city: City | None = None
     """The city this request is about, once the door has opened it."""
+    seat: Seat | None = None
+    """Set for a wall, and for the viewing tokens it has opened."""
 
     @property
     def name(self) -> str:
@@ -155,4 +182,5 @@ class Caller:
     @property
     def who(self) -> Who:
         """The caller, as the audit log names them."""
-        return Who(self.person.public_id, self.person.name, self.person.role, self.address or None)
+        role = self.person.role if self.seat is None else WALL
+        return Who(self.person.public_id, self.person.name, role, self.address or None)

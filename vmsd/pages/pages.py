@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from uuid import UUID
 
 from aiohttp import hdrs, web
@@ -10,7 +11,7 @@ from vmsd.errors import NotFound
 from vmsd.model.person import Role, Verb
 from vmsd.pages.assets import Asset
 from vmsd.pages.render import RENDERER
-from vmsd.pages.request import CALLER
+from vmsd.pages.request import CALLER, WALLS
 from vmsd.pages.route import Handler, PageRoute, table
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -39,6 +40,26 @@ async def camera_edit(request: web.Request) -> web.StreamResponse:
 
 async def camera(request: web.Request) -> web.StreamResponse:
     return request.app[RENDERER].render(request, "camera.html", camera_id=_camera_id(request))
+
+
+async def motion(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "motion.html", camera_id=_camera_id(request))
+
+
+async def mosaic(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "mosaic.html", mosaic_id=_id(request, "mosaic"))
+
+
+async def mosaic_new(request: web.Request) -> web.StreamResponse:
+    return request.app[RENDERER].render(request, "mosaic.html", mosaic_id="")
+
+
+async def wall(request: web.Request) -> web.StreamResponse:
+    """For whoever has its key. With another one it is the same page, which says so and waits."""
+    key = request.match_info["key"]
+    known = await request.app[WALLS].knows(key)
+    status = HTTPStatus.OK if known else HTTPStatus.NOT_FOUND
+    return request.app[RENDERER].render(request, "wall.html", status=status, key=key)
 
 
 async def account(request: web.Request) -> web.StreamResponse:
@@ -71,10 +92,14 @@ def _send(request: web.Request, asset: Asset, cache_control: str) -> web.Respons
 
 
 def _camera_id(request: web.Request) -> str:
+    return _id(request, "camera")
+
+
+def _id(request: web.Request, what: str) -> str:
     try:
         return str(UUID(request.match_info["id"]))
     except ValueError:
-        raise NotFound("there is no such camera") from None
+        raise NotFound(f"there is no such {what}") from None
 
 
 def _own_page(address: str) -> str:
@@ -89,9 +114,18 @@ PAGES = table(
     PageRoute("/", shell("overview.html")),
     PageRoute("/camera/{id}", camera),
     PageRoute("/camera/{id}/edit", camera_edit, verb=Verb.CONFIGURE),
+    PageRoute("/camera/{id}/motion", motion, verb=Verb.CONFIGURE),
     PageRoute("/cameras", shell("cameras.html")),
     PageRoute("/cameras/new", camera_new, verb=Verb.CONFIGURE),
+    PageRoute("/mosaic", shell("mosaics.html"), verb=Verb.VIEW),
+    PageRoute("/mosaic/new", mosaic_new, verb=Verb.VIEW),
+    PageRoute("/mosaic/{id}", mosaic, verb=Verb.VIEW),
+    PageRoute("/wall/{key}", wall, "public"),
+    PageRoute("/alerts", shell("alerts.html"), verb=Verb.VIEW),
     PageRoute("/replay", shell("replay.html"), verb=Verb.REPLAY),
+    PageRoute("/map", shell("map.html"), verb=Verb.VIEW),
+    PageRoute("/detections", shell("detections.html"), verb=Verb.PLATES),
+    PageRoute("/wanted", shell("wanted.html"), verb=Verb.PLATES),
     PageRoute("/health-board", shell("health_board.html")),
     PageRoute("/evidence", shell("evidence_exports.html"), verb=Verb.EXPORT),
     PageRoute("/evidence/kept", shell("evidence_kept.html"), verb=Verb.REPLAY),
@@ -100,6 +134,7 @@ PAGES = table(
     PageRoute("/admin", shell("admin_users.html"), role=Role.GESTOR),
     PageRoute("/admin/groups", shell("admin_groups.html"), role=Role.GESTOR),
     PageRoute("/admin/tokens", shell("admin_tokens.html"), role=Role.GESTOR),
+    PageRoute("/admin/destinations", shell("admin_destinations.html"), role=Role.GESTOR),
     PageRoute("/admin/cities", shell("admin_cities.html"), "site", role=Role.SUPERADMIN),
     PageRoute("/audit", shell("audit.html"), role=Role.GESTOR),
 )

@@ -23,6 +23,7 @@ from vmsd.services.login_sessions import TOUCH_EVERY_MS, LoginSessions, session_
 from vmsd.services.passwords import Passwords, normal
 from vmsd.services.second_factor import SecondFactor
 from vmsd.services.tries import Tries
+from vmsd.services.wall_keys import WallKeys
 from vmsd.store.cities import Cities
 from vmsd.store.database import Database, Transaction
 from vmsd.store.people import People
@@ -76,6 +77,7 @@ class Accounts:
         self._sessions = sessions
         self._first_login = first_login
         self._audit = audit
+        self.walls = WallKeys(database, clock)
         self.second_factor = second_factor
         self.attempts = LoginAudit(audit, self._people, clock)
         self._tries = Tries(self._lockout, passwords, self.attempts)
@@ -84,6 +86,10 @@ class Accounts:
     def alarm(self) -> bool:
         """Whether so many passwords are being tried that somebody should look into it."""
         return self._lockout.alarm
+
+    def refused_within(self, seconds: float) -> int:
+        """How many attempts to log in failed, or were made to wait, in the last so many seconds."""
+        return self._lockout.refused_within(seconds)
 
     async def log_in(self, name: str, password: str, address: str, code: str | None = None) -> LoggedIn:
         """A new session for somebody who calls from `address`.
@@ -171,7 +177,9 @@ class Accounts:
         return session
 
     async def check_still_valid(self, caller: Caller) -> Caller:
-        """The caller as they are now; `NotLoggedIn` when the session or token they came with counts no more."""
+        """The caller as they are now; `NotLoggedIn` when the session, token or key they came with counts no more."""
+        if caller.seat is not None:
+            return await self.walls.check_still_valid(caller.seat, caller.address)
         if caller.session_hash is not None:
             return self._of_session(await self._living_session(caller.session_hash), caller.address)
         if caller.token_hash is not None:

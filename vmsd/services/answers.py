@@ -14,7 +14,11 @@ from vmsd.services.clock_trust import Doubt
 from vmsd.services.storage import OpenReason
 
 Bitrate = Annotated[int, Field(ge=0, description="In bit/s, measured.", examples=[2_048_000])]
-Fps = Annotated[float, Field(ge=0, description="Frames per second of what was recorded last.", examples=[15.0])]
+Fps = Annotated[float, Field(ge=0, description="Frames per second that come, counted.", examples=[15.0])]
+Latency = Annotated[
+    float,
+    Field(ge=0, description="Age in seconds of the newest frame that live HLS offers, measured.", examples=[1.4]),
+]
 Age = Annotated[float, Field(ge=0, description="Seconds since bytes last arrived from the camera.", examples=[0.4])]
 Viewers = Annotated[int, Field(ge=0, description="Viewing sessions of this camera.")]
 Recording = Annotated[Yes, Field(description="Bytes of this camera reached the disk within the last seconds.")]
@@ -53,8 +57,16 @@ class StatusAnswer(TypedDict):
 class StreamMetricsAnswer(TypedDict):
     bitrate: Bitrate | None
     fps: Fps | None
-    latency: Annotated[float, Field(ge=0, description="Seconds live HLS is behind at least.")]
+    latency: Latency | None
     viewers: Viewers
+
+
+class CameraFactsAnswer(StreamMetricsAnswer):
+    """What is measured of a camera's stream now."""
+
+    codecs: Annotated[list[str], Field(examples=[["H264"]])]
+    width: Annotated[int | None, Field(examples=[1920])]
+    height: Annotated[int | None, Field(examples=[1080])]
 
 
 class PublishAnswer(TypedDict):

@@ -1,17 +1,13 @@
-"""The audit log as a table for a spreadsheet, with nothing in it that a spreadsheet would work out."""
+"""The audit log as a table for a spreadsheet."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from vmsd.clock import rfc3339
 from vmsd.model.audit import Record
+from vmsd.services.spreadsheet import table_head, table_lines
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""A cell that begins with one of these, or with its wide form, is a formula to some spreadsheet."""
-BOM = "\ufeff"
 COLUMNS = (
     "time",
     "clock_trusted",
@@ -30,13 +26,7 @@ COLUMNS = (
 
 
 def csv_lines(records: Iterable[Record]) -> bytes:
-    return _lines(_cells(record) for record in records).encode("utf-8", "replace")
-
-
-def _lines(rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows([_safe(cell) for cell in row] for row in rows)
-    return text.getvalue()
+    return table_lines(_cells(record) for record in records)
 
 
 def _cells(record: Record) -> tuple[object, ...]:
@@ -57,10 +47,4 @@ def _cells(record: Record) -> tuple[object, ...]:
     )
 
 
-def _safe(cell: object) -> str:
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
-
-
-CSV_HEAD = (BOM + _lines([COLUMNS])).encode()
-"""UTF-8 that says so, or a spreadsheet takes it for something older."""
+CSV_HEAD = table_head(COLUMNS)

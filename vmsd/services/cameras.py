@@ -22,6 +22,7 @@ from vmsd.services.names import clean_name
 from vmsd.services.sources import SourceRules
 from vmsd.store.cameras import Cameras
 from vmsd.store.groups import Groups
+from vmsd.store.mosaics import Mosaics
 from vmsd.store.scope import CityTransaction, Scope
 from vmsd.store.switches import Switches
 
@@ -82,6 +83,7 @@ class CityCameras:
         self._scope = scope
         self._groups = Groups(scope)
         self._switches = Switches(scope)
+        self._mosaics = Mosaics(scope)
         self._rules = rules
         self._desired = desired
         self._audit = audit
@@ -102,13 +104,16 @@ class CityCameras:
         `after` is the public id the last page ended with.
         """
         number = 0 if after is None else (await self._store.get(after, removed_too=True)).id
-        groups = self._rights.groups_with(verbs)
-        return await self._store.list(after=number, limit=limit, groups=groups, removed_too=removed_too)
+        only = self._rights.cameras
+        if only is not None:
+            only = frozenset() if self._rights.anywhere.isdisjoint(verbs) else only
+        groups = self._rights.groups_with(verbs) if only is None else None
+        return await self._store.list(after=number, limit=limit, groups=groups, only=only, removed_too=removed_too)
 
     async def get(self, public_id: str, verb: Needed = None, *, removed_too: bool = False) -> Camera:
         """Raises `NotAllowed` for a camera the caller knows of and with which they may not do `verb`."""
         camera = await self._store.get(public_id, removed_too=removed_too)
-        held = self._rights.on(camera.group_id)
+        held = self._rights.on(camera.group_id, camera.id)
         if not held:
             raise NotFound("there is no such camera")
         if not allows(held, verb):
@@ -117,7 +122,7 @@ class CityCameras:
 
     def held(self, camera: Camera) -> frozenset[Verb]:
         """What the caller may do with the camera."""
-        return self._rights.on(camera.group_id)
+        return self._rights.on(camera.group_id, camera.id)
 
     async def add(self, fields: CameraFields) -> Camera:
         """Checked, stored, and on its way into MediaMTX."""
@@ -219,9 +224,10 @@ class CityCameras:
         log.info("camera.changed", camera_id=camera.public_id, recording=camera.recording_enabled)
 
     async def remove(self, camera: Camera) -> None:
-        """Out of every list and out of MediaMTX; its recordings stay until they expire."""
+        """Out of every list, every mosaic and MediaMTX; its recordings stay until they expire."""
         async with self._scope.write() as transaction:
             await self._store.remove(transaction, camera, self._clock.wall_ms())
+            await self._mosaics.leave(transaction, camera.id)
             await self._tell(transaction, camera_audit.removed(camera, self._by))
         self._desired.changed()
         log.info("camera.removed", camera_id=camera.public_id)

@@ -115,6 +115,13 @@ class Timekeeper:
         trust = self.look()
         return trust.wall_ms if trust.trusted else None
 
+    def earliest_ms(self) -> int:
+        """It is no earlier than this, whatever the wall clock says: what is kept for days counts them from here."""
+        if self._anchor is None:
+            return self._last_known_ms or 0
+        then_ms, then_s = self._anchor
+        return then_ms + round((self._clock.monotonic() - then_s) * SECOND_MS)
+
     def confirm(self) -> ClockTrust:
         """An operator vouches for the wall clock as it stands."""
         self._anchor = (self._clock.wall_ms(), self._clock.monotonic())

@@ -12,7 +12,7 @@ import structlog
 from vmsd.config import Settings
 from vmsd.errors import Invalid, SourceFailed
 from vmsd.host.keys import Keys
-from vmsd.mediamtx.config import Desired, Server
+from vmsd.mediamtx.config import Desired, Server, WebRtcServer
 from vmsd.mediamtx.names import PathName
 from vmsd.mediamtx.rendered import pulled_paths
 from vmsd.model.camera import Camera
@@ -203,4 +203,14 @@ class DesiredState:
             segment_s=mtx.segment_s,
             hls_segment_s=mtx.hls_segment_s,
             hls_segments=mtx.hls_segments,
+            hls_part_ms=mtx.hls_part_ms,
+            webrtc=self._webrtc(),
+        )
+
+    def _webrtc(self) -> WebRtcServer | None:
+        rules = self._settings.webrtc
+        if not rules.enabled:
+            return None
+        return WebRtcServer(
+            self._settings.mediamtx.webrtc_port, rules.host, rules.port, hosts=rules.hosts, interfaces=rules.interfaces
         )

@@ -6,7 +6,7 @@ Whoever stands at the box itself is never locked out: `vmsd user reset` does not
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +23,8 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 900.0
 FORGOTTEN_AFTER_S = 1800.0
 """Without another failure for so long; longer than the longest wait, which would otherwise end its own counting."""
+MOST_RECENT = 1000
+"""So many of the last refusals are remembered by their time."""
 MOST_KEYS = 20_000
 """What is known of more names or addresses than this is forgotten, the one that failed longest ago first."""
 TRUSTED_FOR_S = 30 * 86_400.0
@@ -81,6 +83,12 @@ class Lockout:
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
         self._trusted: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._alarm = Alarm(clock)
+        self._recent: deque[float] = deque(maxlen=MOST_RECENT)
+
+    def refused_within(self, seconds: float) -> int:
+        """How many attempts failed, or were made to wait, in the last so many seconds; at most `MOST_RECENT`."""
+        since_s = self._clock.monotonic() - seconds
+        return sum(at_s >= since_s for at_s in self._recent)
 
     @property
     def alarm(self) -> bool:
@@ -92,7 +100,7 @@ class Lockout:
         now_s = self._clock.monotonic()
         left_s = max(self._left_s(key, now_s) for key in self._checked(attempt, now_s))
         if left_s > 0:
-            self._alarm.note()
+            self._note()
             raise TooMany("too many wrong passwords; wait a while", retry_after_s=math.ceil(left_s))
 
     def _checked(self, attempt: Attempt, now_s: float) -> Sequence[str]:
@@ -102,7 +110,7 @@ class Lockout:
 
     def note_failure(self, attempt: Attempt) -> None:
         now_s = self._clock.monotonic()
-        self._alarm.note()
+        self._note()
         self._forget_old(now_s)
         for key in attempt.counted:
             known = self._failures.pop(key, None)
@@ -119,6 +127,10 @@ class Lockout:
         self._trusted.move_to_end(attempt.place)
         if len(self._trusted) > MOST_KEYS:
             self._trusted.popitem(last=False)
+
+    def _note(self) -> None:
+        self._alarm.note()
+        self._recent.append(self._clock.monotonic())
 
     def _left_s(self, key: str, now_s: float) -> float:
         failures = self._failures.get(key)

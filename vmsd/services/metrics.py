@@ -15,9 +15,10 @@ from vmsd.model.camera import Camera
 from vmsd.model.city import City
 from vmsd.model.state import State
 from vmsd.services.live_states import key_of
-from vmsd.services.overview import RECORDING_S, Sources
+from vmsd.services.overview import Sources
 from vmsd.services.promise import judge
 from vmsd.services.storage import OpenReason
+from vmsd.services.stream_facts import RECORDING_S
 
 DAY_S = 86_400
 Labels = dict[str, str]

@@ -16,6 +16,7 @@ from vmsd.model.city import City
 from vmsd.model.state import LiveState
 from vmsd.services.answers import (
     BreakerAnswer,
+    CameraFactsAnswer,
     ClockAnswer,
     DiskAnswer,
     HealthAnswer,
@@ -37,10 +38,9 @@ from vmsd.services.integrity import Integrity
 from vmsd.services.live_states import LiveStates, key_of
 from vmsd.services.power_recovery import PowerLoss
 from vmsd.services.storage import DiskWatch
+from vmsd.services.stream_facts import StreamFacts
 from vmsd.services.streams import Streams
 
-RECORDING_S = 12
-"""Bytes that reached the disk within this time count as recording: parts of 1 s, looked at every 5 s."""
 VOLUME_NOTICES = {
     "volume_missing": "volume_missing",
     "volume_foreign": "volume_foreign",
@@ -75,6 +75,7 @@ class Sources:
     disk: DiskWatch
     timekeeper: Timekeeper
     streams: Streams
+    facts: StreamFacts
     pulses: Callable[[], Sequence[PulseAnswer]]
     """The tasks' pulses, ready to be shown."""
     hls_stats: Callable[[], dict[str, int]]
@@ -82,6 +83,8 @@ class Sources:
     database_bytes: Callable[[], int]
     last_power_loss: Callable[[], PowerLoss | None]
     integrity: Integrity
+    safe_mode: bool = False
+    """The daemon has ended by itself several times in a row, and does only what recording needs."""
 
 
 class Overview:
@@ -116,8 +119,7 @@ class Overview:
 
     def recording(self, camera: Camera) -> bool:
         """Bytes of this camera reached the disk within the last seconds."""
-        age_s = self._from.index.written_age_s(key_of(camera))
-        return age_s is not None and age_s <= RECORDING_S
+        return self._from.facts.recording(camera)
 
     def status(self, camera: Camera) -> StatusAnswer:
         state = self._from.states.of(camera)
@@ -127,11 +129,11 @@ class Overview:
             "since": rfc3339(state.since_ms),
             "cause": state.cause,
             "bitrate": state.facts.bitrate,
-            "fps": self._from.index.fps(key_of(camera)),
+            "fps": self._from.facts.fps(camera),
             "codecs": list(state.facts.codecs),
             "width": state.facts.width,
             "height": state.facts.height,
-            "viewers": self._from.streams.viewers(camera.city_id, camera.id),
+            "viewers": self._from.facts.viewers(camera),
             "last_frame_age": self._age_s(state),
             "recording": self.recording(camera),
             "enabled": camera.recording_enabled,
@@ -146,13 +148,22 @@ class Overview:
         return round(max(0, self._from.clock.wall_ms() - state.last_bytes_ms) / 1000, 1)
 
     def stream_metrics(self, camera: Camera) -> StreamMetricsAnswer:
-        """`latency` is how far live HLS is behind at least: one segment on its way and one in the player."""
-        state = self._from.states.of(camera)
+        """What is measured now; null for what is not."""
+        latency_ms = self._from.facts.latency_ms(camera)
         return {
-            "bitrate": state.facts.bitrate,
-            "fps": self._from.index.fps(key_of(camera)),
-            "latency": 2 * self._from.settings.mediamtx.hls_segment_s,
-            "viewers": self._from.streams.viewers(camera.city_id, camera.id),
+            "bitrate": self._from.states.of(camera).facts.bitrate,
+            "fps": self._from.facts.fps(camera),
+            "latency": None if latency_ms is None else latency_ms / 1000,
+            "viewers": self._from.facts.viewers(camera),
+        }
+
+    def camera_facts(self, camera: Camera) -> CameraFactsAnswer:
+        seen = self._from.states.of(camera).facts
+        return {
+            **self.stream_metrics(camera),
+            "codecs": list(seen.codecs),
+            "width": seen.width,
+            "height": seen.height,
         }
 
     def states(self, cameras: Sequence[Camera]) -> States:
@@ -173,6 +184,7 @@ class Overview:
 
     def notices(self) -> list[NoticeAnswer]:
         found = [
+            *([Notice("safe_mode", "error", None, {})] if self._from.safe_mode else []),
             *self._disk_notices(),
             *self._shortage_notices(),
             *self._clock_notices(),
@@ -232,7 +244,7 @@ class Overview:
         mediamtx = self._from.states.mediamtx_alive is True
         database = self._from.database_ok()
         disk = self._from.disk.ok
-        healthy = mediamtx and database and disk
+        healthy = mediamtx and database and disk and not self._from.safe_mode
         status: Literal["healthy", "degraded"] = "healthy" if healthy else "degraded"
         return {"status": status, "mediamtx": mediamtx, "database": database, "disk": disk}
 

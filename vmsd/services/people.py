@@ -21,6 +21,7 @@ from vmsd.services.person_audit import Change
 from vmsd.store.database import Database, Transaction
 from vmsd.store.groups import EVERY_CAMERA_ID, Groups
 from vmsd.store.people import People
+from vmsd.store.push_facts import forget_all_of
 from vmsd.store.scope import CityTransaction, Scope
 from vmsd.store.sessions import Sessions
 from vmsd.store.tokens import Tokens
@@ -219,6 +220,7 @@ class PersonList:
             await self._sessions.end_all_of(transaction, new)
         if reset or moved:
             await self._tokens.remove_all_of(transaction, new)
+            await forget_all_of(transaction, new)
 
 
 def fields_of(person: Person) -> PersonFields:

@@ -54,7 +54,7 @@ class Storage:
 
     async def get(self) -> CityStorage:
         """Of the cameras the caller may see."""
-        totals = [one for one in await self._segments.totals() if self._rights.on(one.group_id)]
+        totals = [one for one in await self._segments.totals() if self._rights.on(one.group_id, one.camera_id)]
         cameras = [CameraStorage(one, self._promise(one)) for one in totals]
         protected_bytes = sum(one.promise.protected_bytes for one in cameras)
         return CityStorage(

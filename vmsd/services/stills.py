@@ -30,6 +30,8 @@ class Still:
     frame_ms: int
 
 
+Listener = Callable[[Camera, int, bytes], None]
+"""Is told of each new thumbnail: the camera, when its frame was taken, and the grid of it."""
 NewestLive = Callable[[str], Awaitable[tuple[Keyframe, int]]]
 """The newest keyframe of a live path and its wall time in ms; raises `NotFound` or `MediaServerAway`."""
 
@@ -42,12 +44,14 @@ class Stills:
         worker: Worker,
         states: LiveStates,
         clock: Clock,
+        listener: Listener | None = None,
     ) -> None:
         self._index = index
         self._newest_live = newest_live
         self._worker = worker
         self._states = states
         self._clock = clock
+        self._listener = listener
         self._thumbnails: dict[CameraKey, Still] = {}
 
     async def refresh(self, city: City, camera: Camera) -> None:
@@ -57,6 +61,8 @@ class Stills:
         if known is None or known.frame_ms != frame_ms:
             picture = await self._worker.jpeg(keyframe, THUMBNAIL_WIDTH)
             self._thumbnails[key_of(camera)] = Still(picture.jpeg, frame_ms)
+            if self._listener is not None:
+                self._listener(camera, frame_ms, picture.grid)
 
     async def get(self, city: City, camera: Camera, *, fresh: bool, width: int | None) -> Still:
         """The last thumbnail; decoded anew when it must be fresh or of another width.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
@@ -18,6 +18,12 @@ CHECKED_EVERY_S = 3.0
 
 A right that was taken away ends a running player within 5 s; in between a segment costs no look at the store.
 """
+
+GRACE_S = 10.0
+"""How long a viewing session lasts when its call has ended and nothing else is asked for with it."""
+
+COUNTED_EVERY_S = 1.0
+"""How old the number of viewers may be that somebody is told; one who comes or goes is counted at once."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class Streams:
         self._limit = limit
         self._limit_each = limit_each
         self._by_token: OrderedDict[bytes, Stream] = OrderedDict()
+        self._counted: tuple[float, Counter[tuple[int, int]]] | None = None
 
     def open(self, caller: Caller, city_id: int, camera_id: int, camera_public_id: str) -> Stream:
         """A new viewing session; `TooMany` when the box, or this person, has no room for another."""
@@ -85,6 +92,7 @@ class Streams:
             checked_s=now_s,
         )
         self._by_token[hash_token(stream.token)] = stream
+        self._counted = None
         return stream
 
     def use(self, token: str) -> Stream:
@@ -129,6 +137,15 @@ class Streams:
 
     def close(self, stream: Stream) -> None:
         self._by_token.pop(hash_token(stream.token), None)
+        self._counted = None
+
+    def let_go(self, token: str) -> None:
+        """Nobody watches by this token any more; it goes on for a moment, for a player that tries another way."""
+        token_hash = hash_token(token)
+        stream = self._by_token.get(token_hash)
+        if stream is not None:
+            left_s = self._clock.monotonic() - self.viewing_s + GRACE_S
+            self._by_token[token_hash] = replace(stream, seen_s=min(stream.seen_s, left_s))
 
     def close_of(self, caller: Caller, *, everywhere: bool = False) -> None:
         """All that was opened in the caller's login session or with their token, or `everywhere` by this person."""
@@ -139,9 +156,13 @@ class Streams:
                 self.close(stream)
 
     def viewers(self, city_id: int, camera_id: int) -> int:
-        self._forget_expired()
-        watched = ((stream.city_id, stream.camera_id) for stream in self._by_token.values())
-        return sum(one == (city_id, camera_id) for one in watched)
+        """How many sessions of this camera are open: asked for again and again, so counted once a second."""
+        now_s = self._clock.monotonic()
+        if self._counted is None or now_s - self._counted[0] >= COUNTED_EVERY_S:
+            self._forget_expired()
+            each = Counter((stream.city_id, stream.camera_id) for stream in self._by_token.values())
+            self._counted = now_s, each
+        return self._counted[1][city_id, camera_id]
 
     def expires_ms(self, stream: Stream) -> int:
         """Wall time at which the token ends unless it is used again."""
@@ -152,8 +173,5 @@ class Streams:
         return self._clock.monotonic() - stream.seen_s > self.viewing_s
 
     def _forget_expired(self) -> None:
-        while self._by_token:
-            token_hash, stream = next(iter(self._by_token.items()))
-            if not self._expired(stream):
-                return
+        for token_hash in [token_hash for token_hash, stream in self._by_token.items() if self._expired(stream)]:
             del self._by_token[token_hash]

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 
 from vmsd.clock import Clock
 from vmsd.errors import FieldProblem, Invalid
+from vmsd.model.audit import Fact
 from vmsd.model.camera import Camera
 from vmsd.model.city import City
 from vmsd.model.keeping import Keeping, KeptPeriod
+from vmsd.model.mark import Mark
 from vmsd.model.outage import Outage, OutageKind
 from vmsd.model.state import State, StateChange
 from vmsd.model.timeline import CalendarDay, Gap, Timeline, TimelineEvent, TimelineSpan
@@ -31,6 +33,7 @@ from vmsd.services.causes import (
 )
 from vmsd.services.gaps import Footage, Stretch, clip, explain, holes, mark_preserved, merge
 from vmsd.store.kept_periods import KeptPeriods
+from vmsd.store.marks import Marks
 from vmsd.store.outages import outages_seen
 from vmsd.store.scope import Scope
 from vmsd.store.states import States
@@ -44,6 +47,8 @@ UNSETTLED_MS = 15_000
 pass later still. Whether this much before now is missing nobody can tell yet."""
 CONNECTING_MS = 15_000
 """So long a camera that was just added is `starting`: it is called, and sends its first keyframe. It misses nothing."""
+MOST_MARKS = 2_000
+"""Of one answer: the strongest. A day of a busy street has about as many."""
 STATES_MS = 7 * 86_400_000
 """A camera's history has 20 lines an hour at most: so much of it fits into one answer of the store."""
 _CLOCK_STEPPED = "clock.stepped"
@@ -79,6 +84,7 @@ class CityTimeline:
         self._facts = CameraFacts(scope)
         self._kept = KeptPeriods(scope)
         self._states = States(scope)
+        self._marks = Marks(scope)
         self._switches = Switches(scope)
 
     async def get(self, camera: Camera, start_ms: int, end_ms: int) -> Timeline:
@@ -95,7 +101,7 @@ class CityTimeline:
             to_ms=recorded.to_ms,
             spans=await self._spans(camera, recorded, kept),
             gaps=await self._gaps(camera, recorded, changes, outages),
-            events=self._events(end_ms, kept, changes, outages),
+            events=self._events(end_ms, kept, changes, outages, await self._seen(camera, start_ms, end_ms)),
             coverage=recorded.coverage,
         )
 
@@ -204,8 +210,16 @@ class CityTimeline:
             changes += [after] if after else []
         return changes
 
+    async def _seen(self, camera: Camera, start_ms: int, end_ms: int) -> Sequence[Mark]:
+        return await self._marks.between(camera.id, start_ms, end_ms, limit=MOST_MARKS)
+
     def _events(
-        self, end_ms: int, kept: Sequence[KeptPeriod], changes: Sequence[StateChange], outages: Sequence[Outage]
+        self,
+        end_ms: int,
+        kept: Sequence[KeptPeriod],
+        changes: Sequence[StateChange],
+        outages: Sequence[Outage],
+        marks: Sequence[Mark],
     ) -> Sequence[TimelineEvent]:
         """What begins at the end or later is of the period that follows."""
         now_ms = self._clock.wall_ms()
@@ -215,6 +229,7 @@ class CityTimeline:
             TimelineEvent(f"kept.{one.keeping}", one.start_ms, one.end_ms, facts={"preservation_id": one.public_id})
             for one in kept
         ]
+        events += [_mark_event(mark) for mark in marks]
         return sorted(events, key=lambda event: event.start_ms)
 
 
@@ -234,6 +249,13 @@ def _outage_event(outage: Outage, now_ms: int) -> TimelineEvent:
     kind = _CLOCK_STEPPED if outage.kind is OutageKind.CLOCK else f"outage.{outage.kind}"
     lasts = outage.end_ms is None or outage.end_ms > now_ms
     return TimelineEvent(kind, outage.start_ms, outage.end_ms, lasts, outage.facts)
+
+
+def _mark_event(mark: Mark) -> TimelineEvent:
+    facts: dict[str, Fact] = {"mark_id": mark.public_id, "text": mark.text, "source": mark.source}
+    if mark.score is not None:
+        facts["percent"] = round(mark.score * 100)
+    return TimelineEvent(f"mark.{mark.type}", mark.start_ms, mark.end_ms, facts=facts)
 
 
 def _days_of(year: int, month: int) -> Sequence[date]:

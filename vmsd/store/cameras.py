@@ -12,7 +12,7 @@ from vmsd.errors import BadSetting, Conflict, NotFound
 from vmsd.model.camera import Camera, Location, Secret
 from vmsd.model.city import DAY_MS, PLAN_DAYS
 from vmsd.store.database import Row
-from vmsd.store.scope import CityTransaction, Scope
+from vmsd.store.scope import CityStatements, CityTransaction, Scope
 from vmsd.store.statements import CitySql
 
 COLUMNS = """city_id, id, public_id, name, protocol, vendor, host, channel, subtype, username,
@@ -25,7 +25,8 @@ SELECT = f"""SELECT {COLUMNS}, (
 
 LIST = CitySql(
     f"""{SELECT} AND (:removed_too OR removed_ms IS NULL) AND id > :after
-    AND (:groups IS NULL OR group_id IN (SELECT value FROM json_each(:groups))) ORDER BY id LIMIT :limit"""
+    AND (:groups IS NULL OR group_id IN (SELECT value FROM json_each(:groups)))
+    AND (:only IS NULL OR id IN (SELECT value FROM json_each(:only))) ORDER BY id LIMIT :limit"""
 )
 BY_PUBLIC_ID = CitySql(f"{SELECT} AND public_id = :public_id AND removed_ms IS NULL")
 WITH_REMOVED = CitySql(f"{SELECT} AND public_id = :public_id")
@@ -164,11 +165,17 @@ class Cameras:
         after: int = 0,
         limit: int = 10_000,
         groups: Collection[int] | None = None,
+        only: Collection[int] | None = None,
         removed_too: bool = False,
     ) -> Sequence[Camera]:
-        """In the order they were added; only those in `groups`, unless that is None."""
-        wanted = None if groups is None else json.dumps(sorted(groups))
-        params = {"after": after, "limit": limit, "groups": wanted, "removed_too": int(removed_too)}
+        """In the order they were added; those in `groups` and those in `only`, unless that is None."""
+        params = {
+            "after": after,
+            "limit": limit,
+            "groups": None if groups is None else json.dumps(sorted(groups)),
+            "only": None if only is None else json.dumps(sorted(only)),
+            "removed_too": int(removed_too),
+        }
         rows = await self._scope.fetch(LIST, **params)
         return [self._rows.camera(row) for row in rows]
 
@@ -217,6 +224,14 @@ class Cameras:
         """The row stays, without its secret, for as long as recordings of the camera do."""
         if await transaction.execute(REMOVE, id=camera.id, now_ms=now_ms) == 0:
             raise NotFound("there is no such camera")
+
+
+def get_in(statements: CityStatements, rows: CameraRows, public_id: str) -> Camera:
+    """Raises `NotFound` as `Cameras.get` does."""
+    found = statements.fetch(BY_PUBLIC_ID, public_id=public_id)
+    if not found:
+        raise NotFound("there is no such camera")
+    return rows.camera(found[0])
 
 
 def _former_days(row: Row, now_ms: int) -> int:

@@ -8,6 +8,7 @@ from uuid import uuid4
 from vmsd.errors import Conflict, NotFound
 from vmsd.model.city import City, CityStatus, Plan
 from vmsd.store.database import Database, Row, Transaction
+from vmsd.store.deliveries import drop_city
 from vmsd.store.statements import SystemSql
 
 COLUMNS = "id, public_id, name, status, plan, created_ms, changed_ms"
@@ -33,6 +34,24 @@ USED = SystemSql(
     OR EXISTS (SELECT 1 FROM person WHERE city_id = :id) AS used"""
 )
 DROP_GROUPS = SystemSql("DELETE FROM camera_group WHERE city_id = :id")
+DROP_WANTED = SystemSql("DELETE FROM wanted_plate WHERE city_id = :id")
+DROP_WEBHOOK_KEYS = SystemSql("DELETE FROM webhook_key WHERE city_id = :id")
+DROP_MOSAICS = SystemSql("DELETE FROM mosaic WHERE city_id = :id")
+DROP_ALERT_STEPS = SystemSql("DELETE FROM alert_step WHERE city_id = :id")
+DROP_ALERTS = SystemSql("DELETE FROM alert WHERE city_id = :id")
+DROP_SITE_PLAN = SystemSql("DELETE FROM site_plan WHERE city_id = :id")
+DROP_THRESHOLDS = SystemSql("DELETE FROM threshold WHERE city_id = :id")
+DROPPED = (
+    DROP_MOSAICS,
+    DROP_WANTED,
+    DROP_WEBHOOK_KEYS,
+    DROP_GROUPS,
+    DROP_ALERT_STEPS,
+    DROP_ALERTS,
+    DROP_SITE_PLAN,
+    DROP_THRESHOLDS,
+)
+"""What a city without cameras and people may still have."""
 SHOWN_NO_MORE = SystemSql("UPDATE session SET city_id = NULL WHERE city_id = :id")
 DELETE = SystemSql("DELETE FROM city WHERE id = :id")
 
@@ -107,7 +126,9 @@ class Cities:
         if row["used"]:
             raise Conflict("the city still has cameras, recordings or people")
         await transaction.execute(SHOWN_NO_MORE, {"id": city.id})
-        await transaction.execute(DROP_GROUPS, {"id": city.id})
+        for statement in DROPPED:
+            await transaction.execute(statement, {"id": city.id})
+        await drop_city(transaction, city.id)
         await transaction.execute(DELETE, {"id": city.id})
 
 

@@ -49,6 +49,7 @@ NOTE_LOGIN = SystemSql(
     AND (secret_until_ms IS NULL OR secret_until_ms > :now_ms)"""
 )
 REMOVE = SystemSql("DELETE FROM person WHERE id = :id AND changed_ms = :seen_ms")
+REMOVE_MOSAICS = SystemSql("DELETE FROM mosaic WHERE owner_id = :id")
 ADD_CODE = SystemSql("INSERT INTO recovery_code (person_id, code_hash) VALUES (:person_id, :code_hash)")
 USE_CODE = SystemSql("DELETE FROM recovery_code WHERE person_id = :person_id AND code_hash = :code_hash")
 DROP_CODES = SystemSql("DELETE FROM recovery_code WHERE person_id = :person_id")
@@ -120,9 +121,10 @@ class People:
             raise Conflict(CHANGED_MEANWHILE)
 
     async def remove(self, transaction: Transaction, person: Person) -> None:
-        """With all their sessions, tokens and rights, unless changed meanwhile; the audit log keeps what they did."""
+        """With their sessions, tokens, rights and mosaics, unless changed meanwhile; the audit log keeps its rows."""
         if await transaction.execute(REMOVE, {"id": person.id, "seen_ms": person.changed_ms}) == 0:
             raise Conflict(CHANGED_MEANWHILE)
+        await transaction.execute(REMOVE_MOSAICS, {"id": person.id})
 
     async def set_password(
         self,

@@ -64,6 +64,7 @@ CREATE TABLE attempt (
     at_ms INTEGER NOT NULL,
     topic TEXT NOT NULL,
     item TEXT NOT NULL,
+    items INTEGER NOT NULL,
     status INTEGER,
     error TEXT,
     took_ms INTEGER NOT NULL,
@@ -176,20 +177,23 @@ CREATE TABLE destination (
     city_id INTEGER NOT NULL REFERENCES city (id),
     id INTEGER NOT NULL CHECK (id > 0),
     public_id TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL CHECK (kind IN ('webhook', 'amqp', 'push')),
+    kind TEXT NOT NULL CHECK (kind IN ('webhook', 'amqp', 'push', 'central')),
     name TEXT NOT NULL,
     address BLOB NOT NULL,
     secret BLOB,
     topics TEXT NOT NULL,
-    person_id INTEGER REFERENCES person (id) ON DELETE CASCADE,
+    person_id INTEGER,
     enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
     sent_id INTEGER NOT NULL,
+    sent_ms INTEGER,
     failures INTEGER NOT NULL,
     retry_ms INTEGER,
     broken_since_ms INTEGER,
+    gone_ms INTEGER,
     created_ms INTEGER NOT NULL,
     changed_ms INTEGER NOT NULL,
-    PRIMARY KEY (city_id, id)
+    PRIMARY KEY (city_id, id),
+    FOREIGN KEY (city_id, person_id) REFERENCES person (city_id, id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE detection (
@@ -212,6 +216,7 @@ CREATE TABLE detection (
     facts TEXT NOT NULL,
     image TEXT,
     image_url TEXT,
+    wanted INTEGER NOT NULL CHECK (wanted IN (0, 1)),
     anonymised_ms INTEGER,
     PRIMARY KEY (city_id, id),
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
@@ -352,7 +357,7 @@ CREATE TABLE mosaic (
     city_id INTEGER NOT NULL REFERENCES city (id),
     id INTEGER NOT NULL CHECK (id > 0),
     public_id TEXT NOT NULL UNIQUE,
-    owner_id INTEGER REFERENCES person (id) ON DELETE CASCADE,
+    owner_id INTEGER,
     name TEXT NOT NULL,
     layout TEXT NOT NULL CHECK (layout IN ('1x1', '2x2', '3x3', '4x4')),
     hotspot INTEGER CHECK (hotspot BETWEEN 0 AND 15),
@@ -370,6 +375,7 @@ CREATE TABLE mosaic_cell (
     cell INTEGER NOT NULL CHECK (cell BETWEEN 0 AND 15),
     camera_id INTEGER NOT NULL,
     PRIMARY KEY (city_id, mosaic_id, cell),
+    UNIQUE (city_id, mosaic_id, camera_id),
     FOREIGN KEY (city_id, mosaic_id) REFERENCES mosaic (city_id, id) ON DELETE CASCADE,
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
@@ -397,10 +403,12 @@ CREATE TABLE outage (
 CREATE TABLE outbox (
     city_id INTEGER NOT NULL REFERENCES city (id),
     id INTEGER NOT NULL CHECK (id > 0),
+    public_id TEXT NOT NULL,
     topic TEXT NOT NULL,
     priority INTEGER NOT NULL CHECK (priority BETWEEN 1 AND 3),
     at_ms INTEGER NOT NULL,
     body TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
     camera_id INTEGER,
     PRIMARY KEY (city_id, id)
 ) STRICT, WITHOUT ROWID;
@@ -646,13 +654,19 @@ WHEN EXISTS (SELECT 1 FROM audit_head WHERE seq = new.seq) BEGIN
     SELECT RAISE(ABORT, 'the signed heads are only ever added to');
 END;
 
+CREATE INDEX destination_person ON destination (city_id, person_id) WHERE person_id IS NOT NULL;
+
 CREATE INDEX detection_at ON detection (city_id, at_ms);
 
 CREATE INDEX detection_camera ON detection (city_id, camera_id, at_ms);
 
-CREATE INDEX detection_folded ON detection (city_id, folded, at_ms);
+CREATE INDEX detection_clear ON detection (city_id, received_ms) WHERE anonymised_ms IS NULL;
 
-CREATE INDEX detection_plate ON detection (city_id, plate, at_ms);
+CREATE INDEX detection_folded ON detection (city_id, folded, at_ms) WHERE folded IS NOT NULL;
+
+CREATE INDEX detection_plate ON detection (city_id, plate, at_ms) WHERE plate IS NOT NULL;
+
+CREATE INDEX detection_unfetched ON detection (city_id, id) WHERE image_url IS NOT NULL;
 
 CREATE INDEX export_expiry ON export (expires_ms) WHERE expires_ms IS NOT NULL;
 
@@ -670,7 +684,17 @@ CREATE INDEX kept_period_incident ON kept_period (city_id, incident_id) WHERE in
 
 CREATE INDEX mark_at ON mark (city_id, camera_id, start_ms);
 
+CREATE INDEX mosaic_expires ON mosaic (expires_ms) WHERE expires_ms IS NOT NULL;
+
+CREATE UNIQUE INDEX mosaic_number ON mosaic (city_id, coalesce(owner_id, 0), number) WHERE number IS NOT NULL;
+
+CREATE INDEX mosaic_owner ON mosaic (owner_id) WHERE owner_id IS NOT NULL;
+
+CREATE INDEX mosaic_cell_camera ON mosaic_cell (city_id, camera_id);
+
 CREATE INDEX outage_end ON outage (end_ms, start_ms);
+
+CREATE INDEX outbox_weight ON outbox (city_id, priority, id, bytes);
 
 CREATE UNIQUE INDEX person_city ON person (city_id, id);
 
@@ -737,6 +761,10 @@ END;
 CREATE INDEX segment_clock_pending ON segment_clock (boot_id, city_id, camera_id, start_us) WHERE not_after_ms IS NULL;
 
 CREATE INDEX session_person ON session (person_id);
+
+CREATE INDEX stream_fact_at ON stream_fact (at_ms);
+
+CREATE INDEX wall_mosaic ON wall (city_id, mosaic_id);
 
 CREATE UNIQUE INDEX wanted_plate_folded ON wanted_plate (city_id, folded) WHERE removed_ms IS NULL;
 

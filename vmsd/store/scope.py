@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from vmsd.store.database import Database, Row, Transaction
+from vmsd.store.database import Database, Row, Statements, Transaction
 from vmsd.store.statements import CitySql
 
 
@@ -17,11 +17,29 @@ class CityTransaction:
         self._transaction = transaction
         self._city_id = city_id
 
+    @property
+    def city_id(self) -> int:
+        return self._city_id
+
     async def execute(self, sql: CitySql, **params: Any) -> int:
         return await self._transaction.execute(sql, _bound(sql, self._city_id, params))
 
     async def fetch(self, sql: CitySql, **params: Any) -> Sequence[Row]:
         return await self._transaction.fetch(sql, _bound(sql, self._city_id, params))
+
+
+class CityStatements:
+    """As `CityTransaction`, within `Transaction.run`."""
+
+    def __init__(self, statements: Statements, city_id: int) -> None:
+        self._statements = statements
+        self._city_id = city_id
+
+    def execute(self, sql: CitySql, **params: Any) -> int:
+        return self._statements.execute(sql, _bound(sql, self._city_id, params))
+
+    def fetch(self, sql: CitySql, **params: Any) -> Sequence[Row]:
+        return self._statements.fetch(sql, _bound(sql, self._city_id, params))
 
 
 class Scope:

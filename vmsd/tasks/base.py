@@ -48,6 +48,7 @@ class Pulse:
     last_finished_ms: int | None = None
     last_ok_ms: int | None = None
     last_ok_monotonic: float = 0.0
+    last_ended_monotonic: float = 0.0
     duration_ms: int | None = None
     failures: int = 0
     """Since the last pass that succeeded; `failures_total` since the start."""
@@ -57,6 +58,11 @@ class Pulse:
     def late(self, monotonic: float) -> bool:
         allowed = LATE_FACTOR * self.every_s + self.deadline_s
         return monotonic - self.last_ok_monotonic > allowed
+
+    def hung(self, monotonic: float) -> bool:
+        """No pass has ended, well or badly, for longer than any pause and any pass may last."""
+        allowed = (MAX_BACKOFF_FACTOR + 1) * self.every_s + self.deadline_s
+        return monotonic - self.last_ended_monotonic > allowed
 
 
 @dataclass
@@ -73,7 +79,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.pulse = Pulse(self.task.name, self.task.every_s, self.task.deadline_s)
-        self.pulse.last_ok_monotonic = self.clock.monotonic()
+        self.pulse.last_ok_monotonic = self.pulse.last_ended_monotonic = self.clock.monotonic()
 
     def nudge(self) -> None:
         self._nudged.set()
@@ -91,12 +97,17 @@ class Runner:
         try:
             async with asyncio.timeout(self.task.deadline_s):
                 await self.task.once()
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            self._note_failure(error)
         except Exception as error:  # noqa: BLE001 - the one place where a pass may fail in any way
             self._note_failure(error)
         else:
             self._note_success()
         pulse.last_finished_ms = self.clock.wall_ms()
-        pulse.duration_ms = round((self.clock.monotonic() - started) * 1000)
+        pulse.last_ended_monotonic = self.clock.monotonic()
+        pulse.duration_ms = round((pulse.last_ended_monotonic - started) * 1000)
 
     def _note_success(self) -> None:
         if self.pulse.failures:
@@ -105,7 +116,7 @@ class Runner:
         self.pulse.last_ok_ms = self.clock.wall_ms()
         self.pulse.last_ok_monotonic = self.clock.monotonic()
 
-    def _note_failure(self, error: Exception) -> None:
+    def _note_failure(self, error: BaseException) -> None:
         self.pulse.failures += 1
         self.pulse.failures_total += 1
         text = str(error) if isinstance(error, VmsdError) else type(error).__name__
@@ -125,6 +136,12 @@ class Runner:
                 await self._nudged.wait()
         except TimeoutError:
             return
+
+
+def _is_cancelled() -> bool:
+    """A library that cancels what it was asked for must not end a task for ever: nobody would be told."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def shown_pulse(pulse: Pulse, monotonic: float) -> PulseAnswer:

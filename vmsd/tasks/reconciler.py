@@ -14,6 +14,7 @@ from typing import ClassVar
 import structlog
 
 from vmsd.clock import Clock
+from vmsd.host.recording_folders import make_recording_folders
 from vmsd.mediamtx.answers import ConfiguredPath
 from vmsd.mediamtx.client import MediaMtxClient
 from vmsd.mediamtx.config import ConfigFile, Desired, render
@@ -58,6 +59,7 @@ class Reconciler:
         plan = await self._desired.plan()
         text = await asyncio.to_thread(render, self._template, plan.desired)
         await asyncio.to_thread(write_relays, self._file.path.parent / "relays", plan.relays)
+        await asyncio.to_thread(make_folders, plan.desired)
         if await asyncio.to_thread(self._file.write, text):
             self._written_s = self._clock.monotonic()
             log.info("mediamtx.configured", paths=len(plan.desired.paths), record=plan.desired.record)
@@ -104,6 +106,12 @@ def drift(desired: Desired, configured: Iterable[ConfiguredPath]) -> set[str]:
     wanted = {path.name: (path.source, path.record and desired.record) for path in desired.paths}
     present = {path.name: (path.source, path.record) for path in configured}
     return {name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name)}
+
+
+def make_folders(desired: Desired) -> None:
+    """Before MediaMTX records there; none while it records nothing, since the volume may not be ours then."""
+    if desired.record:
+        make_recording_folders(desired.server.recordings_dir, [path.name for path in desired.paths if path.record])
 
 
 def write_relays(folder: Path, relays: Sequence[Relay]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Extent", "Fragment", "Header", "Keyframe", "Mtxi", "Scan", "SyncSample", "Track",
-    "keyframe_of_hls", "measure", "moofs", "read_header", "read_keyframe", "scan",
+    "frame_rate_of_hls", "keyframe_of_hls", "measure", "moofs", "read_header", "read_keyframe", "scan",
 ]  # fmt: skip
 
 MOST_FRAGMENTS = 50_000  # of one scan: almost 14 hours of 1 s parts
@@ -173,3 +173,11 @@ def keyframe_of_hls(init: bytes, segment: bytes) -> tuple[Keyframe, int]:
     if not samples:
         raise BadMedia("the segment holds no keyframe")
     return read_keyframe(file, header, samples[-1]), max(0, samples[-1].time_ms - fragments[0].start_ms)
+
+
+def frame_rate_of_hls(init: bytes, segment: bytes) -> float | None:
+    """Frames per second in an HLS segment; None when it holds none. BadMedia when it is none."""
+    fragments = scan(BytesIO(segment), read_header(BytesIO(init)), 0).fragments
+    duration_ms = sum(fragment.duration_ms for fragment in fragments)
+    frames = sum(fragment.frames for fragment in fragments)
+    return round(1000 * frames / duration_ms, 1) if duration_ms and frames else None

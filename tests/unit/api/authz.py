@@ -49,6 +49,7 @@ CALLERS: dict[str, str] = {
     "user_session": "the same, in a browser",
     "user_square": "a user with view on the square",
     "user_square_all": "a user with every verb on the square",
+    "user_plates": "a user with view and plates on the square",
     "user_both": "a user with view on the square; view, replay and configure on the school",
     "user_nothing": "a user without any right",
     "gestor": "a token of the city's gestor",
@@ -63,6 +64,7 @@ CALLERS: dict[str, str] = {
     "root_there": "a superadmin naming the other city",
     "root_session": "a superadmin in a browser",
     "root_view": "a superadmin's token that is for viewing only, naming this city",
+    "wall": "a screen on a wall that shows the square",
 }
 
 
@@ -87,7 +89,16 @@ def targets_of(route: Route) -> Sequence[str]:
     return ("here", "other") if "{" in path and "/auth/" not in path and "/static/" not in path else ("-",)
 
 
-OF_A_CAMERA = ("camera_id", "recording_id", "preservation_id", "incident_id", "hold_id", "export_id")
+OF_A_CAMERA = (
+    "camera_id",
+    "recording_id",
+    "preservation_id",
+    "incident_id",
+    "hold_id",
+    "export_id",
+    "detection_id",
+    "alert_id",
+)
 """What is about one camera of a city, so that the rights on that camera count."""
 ABOUT_CAMERA = f"camera_id={{camera_id}}&{PERIOD}"
 QUERIES = {
@@ -100,6 +111,7 @@ QUERIES = {
 MORE = {
     "/states": PERIOD,
     "/timeline": PERIOD,
+    "/marks": PERIOD,
     "/calendar": "month=2026-11",
     "/thumbnails": f"{PERIOD}&step=60",
     "/index.m3u8": PERIOD,
@@ -121,6 +133,7 @@ class Things:
     recordings: dict[str, str] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)
     kept: dict[str, dict[str, str]] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
     report: str = ""
     group: str = ""
     user: str = ""
@@ -136,6 +149,7 @@ class Scene:
     there: City
     things: dict[str, Things]
     known: dict[str, dict[str, str]] = field(default_factory=dict)
+    wall_key: str = ""
 
     async def headers(self, caller: str, *, anew: bool) -> dict[str, str]:
         """A new login when the request may end it."""
@@ -149,6 +163,8 @@ class Scene:
         named = {"X-City-ID": self.here.public_id}
         if caller == "nobody":
             return {}
+        if caller == "wall":
+            return {"Authorization": f"Bearer {self.wall_key}"}
         if caller == "viewer":
             opened = await self._watch("here", "square")
             return {"Authorization": f"Bearer {viewing_token(opened)}"}
@@ -206,7 +222,14 @@ class Scene:
             "user_id": things.user,
             "token_id": things.token,
             "report_id": things.report,
+            "call_id": NO_ID,
+            "subscription_id": NO_ID,
             **things.kept[place],
+            **things.made,
+            "key": "x",
+            "z": "1",
+            "x": "1",
+            "y": "1",
             "file": "index.m3u8",
             "version": "x",
             "name": "js/api.js",
@@ -226,6 +249,8 @@ class Scene:
             await self.refill(case.target)
         if any(f"{{{name}" in route.path for name in KINDS) and route.method != "GET":
             await self.keep_again(case.target)
+        if any(f"{{{name}" in route.path for name in MADE) and route.method != "GET":
+            await self.make_again("there" if case.target == "other" else "here")
         headers = dict(await self.headers(caller, anew=spends))
         if route.method in ("PATCH", "PUT", "DELETE"):
             headers["If-Match"] = '"never"'
@@ -257,6 +282,31 @@ class Scene:
                     await transaction.execute(statement, row | {"public_id": ids[name], "own_id": str(uuid4())})
         self.things[side].kept[place] = ids
 
+    async def make_again(self, side: str) -> None:
+        """What managers set up by the API itself, each in the place of the one before."""
+        city, who = (self.here if side == "here" else self.there), await self._token(GESTORES[side])
+        made = self.things[side].made
+        for name, (table, path, body) in MADE.items():
+            async with self.served.base.database.write() as transaction:
+                await transaction.execute(
+                    f"DELETE FROM {table} WHERE city_id = :city AND public_id = :made",  # noqa: S608 - tables of ours
+                    {"city": city.id, "made": made.get(name)},
+                )
+            asked = body | ({"mosaic_id": made["mosaic_id"]} if name == "wall_id" else {})
+            answer = await self.served.ask("POST", path, asked, who=who)
+            assert answer.status == 201, answer.raw
+            made[name] = answer.body["id"]
+
+    async def hang_wall(self) -> None:
+        """Of a mosaic of its own, which nobody else changes."""
+        who, cameras = await self._token(GESTORES["here"]), self.things["here"].cameras
+        body = {"name": "parede", "layout": "1x1", "cameras": [cameras["square"]], "shared": True}
+        mosaic = await self.served.ask("POST", "/api/v1/mosaics", body, who=who)
+        wall = await self.served.ask(
+            "POST", "/api/v1/walls", {"name": "parede", "mosaic_id": mosaic.body["id"]}, who=who
+        )
+        self.wall_key = wall.body["key"]
+
     async def _watch(self, side: str, place: str) -> dict[str, Any]:
         who = await self._token(GESTORES[side])
         opened = await self.served.ask("POST", f"/api/v1/streams?camera_id={self.things[side].cameras[place]}", who=who)
@@ -281,6 +331,7 @@ class Scene:
                 things.recordings[place] = (await self.served.ask("GET", path, who=who)).body["items"][0]["id"]
                 things.streams[place] = (await self._watch(side, place))["session_id"]
                 await self._keep(side, place)
+            await self.make_again(side)
             asked = {"start": "2026-11-20T00:00:00Z", "end": "2026-11-20T12:00:00Z"}
             things.report = (await self.served.ask("POST", "/api/v1/purges", asked, who=who)).body["id"]
             groups = Groups(Scope(self.served.base.database, city.id))
@@ -314,13 +365,35 @@ EXPORT = """INSERT INTO export (city_id, id, public_id, format, start_ms, end_ms
     :start + 60000, 'x', '', 'cancelled', 1, 0, 1000, :now, :now, :now"""
 OF_EXPORT = """INSERT INTO export_camera (city_id, export_id, camera_id)
     SELECT :city, (SELECT max(id) FROM export WHERE city_id = :city), :camera"""
+DETECTION = """INSERT INTO detection (city_id, id, public_id, camera_id, at_ms, received_ms, last_ms, times, plate,
+    folded, vendor, place, facts, wanted)
+    SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM detection WHERE city_id = :city), :public_id, :camera, :start,
+    :start, :start, 1, 'ABC1D23', 'ABC1D23', 'webhook', '', '{}', 0"""
+ALERT = """INSERT INTO alert (city_id, id, public_id, kind, level, state, subject, audience, camera_id, at_ms,
+    raised_ms, last_ms, times, note, facts)
+    SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM alert WHERE city_id = :city), :public_id, 'event', 'warning',
+    'new', :public_id, 'USER', :camera, :start, :start, :start, 1, '', '{}'"""
 KINDS: dict[str, tuple[str, ...]] = {
     "preservation_id": (PRESERVED,),
     "incident_id": (INCIDENT, OF_INCIDENT),
     "hold_id": (HOLD, OF_HOLD),
     "export_id": (EXPORT, OF_EXPORT),
+    "detection_id": (DETECTION,),
+    "alert_id": (ALERT,),
 }
-"""How each of the things that keep or take recordings of one camera comes to be."""
+"""How each of the things that are about one camera comes to be."""
+MADE: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "mosaic_id": ("mosaic", "/api/v1/mosaics", {"name": "x", "layout": "1x1", "cameras": [], "shared": True}),
+    "wall_id": ("wall", "/api/v1/walls", {"name": "x"}),
+    "wanted_id": ("wanted_plate", "/api/v1/wanted-plates", {"plate": "ABC1D23", "reason": "x", "level": "warning"}),
+    "key_id": ("webhook_key", "/api/v1/webhooks/keys", {"name": "x"}),
+    "destination_id": (
+        "destination",
+        "/api/v1/destinations",
+        {"kind": "webhook", "name": "x", "url": "https://192.0.2.10/news", "topics": ["alertas.novo"]},
+    ),
+}
+"""What managers set up: its table, and how it is asked for."""
 GESTORES = {"here": "gestora", "there": "outra"}
 OWNERS = {"here": "alguém", "there": "alguém de lá"}
 SCOPES: dict[str, frozenset[Verb]] = {
@@ -337,6 +410,7 @@ NAMES = {
     "user_session": "guarda",
     "user_square": "praça",
     "user_square_all": "praça toda",
+    "user_plates": "placas da praça",
     "user_both": "praça e escola",
     "user_nothing": "nada",
     "gestor": "gestora",
@@ -368,6 +442,7 @@ async def stage(folder: Path) -> AsyncIterator[Scene]:
             "desligada": {0: guard},
             "praça": {SQUARE: frozenset({Verb.VIEW})},
             "praça toda": {SQUARE: ALL_VERBS},
+            "placas da praça": {SQUARE: frozenset({Verb.VIEW, Verb.PLATES})},
             "praça e escola": {SQUARE: frozenset({Verb.VIEW}), SCHOOL: guard | {Verb.CONFIGURE}},
             "nada": {},
             "alguém": {0: guard},
@@ -377,6 +452,7 @@ async def stage(folder: Path) -> AsyncIterator[Scene]:
         await served.person("alguém de lá", Role.USER, there)
         scene = Scene(served, here, there, {})
         await scene.furnish()
+        await scene.hang_wall()
         async with served.base.database.write() as transaction:
             people, now_ms = People(served.base.database), served.clock.wall_ms()
             await people.change(transaction, replace(served.people["desligada"], status="disabled"), now_ms)

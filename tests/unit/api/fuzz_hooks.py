@@ -22,24 +22,45 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 CHECKED = {400, 413, 415, 422}
 NO_SCHEMA_SAYS = {
     "/Idempotency-Key": "not that of another request",
+    "/amber": "as far as the figure goes, and before red",
+    "/area": "at least three corners, or none",
+    "/box": "within the picture",
+    "/camera_id": "a camera there is",
+    "/cameras": "cameras there are, each once, no more than there are cells",
+    "/carousel": "a cell there is, and cameras there are",
     "/city_id": "a city there is",
     "/code": "what the caller's app shows",
     "/cursor": "comes from the page before",
     "/deadline": "is to come, and later than it was",
     "/end": "is after the start",
+    "/endpoint": "where a browser's maker delivers",
     "/expires_at": "is to come, but not in a year",
     "/group": "not the name that stands for every camera",
     "/groups": "each group once",
     "/hold_id": "not together with an incident",
+    "/hotspot": "a cell there is",
     "/host": "one a camera may have",
+    "/keys": "those of a browser",
+    "/mosaic_id": "a mosaic everybody has",
+    "/networks": "addresses, as networks have them",
+    "/north": "north of south",
+    "/number": "only of a mosaic that is saved",
+    "/east": "east of west",
     "/password": "the caller's, or a good one",
     "/periods": "no more than 50 in all",
+    "/plate": "letters and digits, as many as plates have",
     "/protocol": "one the vendor's cameras speak",
+    "/red": "as far as the figure goes, and after amber",
+    "/shared": "only of a mosaic that is saved",
     "/start": "as the end, where no incident or hold is named",
     "/source_url": "an address a camera may have, or none with a vendor",
     "/sub_source_url": "an address a camera may have",
+    "/time": "of late, and not to come",
+    "/topics": "each topic once",
     "/tunnel": "one the box is configured for",
     "/tunnel_target": "nothing a command takes for an option",
+    "/until": "is to come",
+    "/url": "of its kind, and where the box may call",
     "/username": "not without a password, and not of a camera that pushes",
     "/vendor": "one the box knows",
 }
@@ -78,5 +99,19 @@ def valid_data_accepted(ctx: CheckContext, response: Response, case: Case) -> No
         return
     problem = response.json()
     pointers = {re.sub(r"^/periods/\d+(?=/)", "", one["pointer"]) for one in problem.get("errors", ())}
-    if not (pointers and pointers <= NO_SCHEMA_SAYS.keys()) and "cause" not in problem:
+    if case.path.endswith("/map/plan") and pointers == {""}:
+        return  # its body is a picture
+    if not (pointers and all(map(_is_known, pointers))) and "cause" not in problem:
         raise AssertionError(f"refused although it fits the schema: {problem}")
+
+
+def _is_known(pointer: str) -> bool:
+    """By its member of the body, or its own name within that."""
+    _, *names = pointer.split("/")
+    return bool(names) and not NO_SCHEMA_SAYS.keys().isdisjoint({f"/{names[0]}", f"/{names[-1]}"})
+
+
+@schemathesis.serializer("application/sdp", "application/trickle-ice-sdpfrag")
+def lines_of(_context: object, value: object) -> bytes:
+    """What browsers offer is text."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.unit.api import evidence_chapters as evidence
+from tests.unit.api import guards_chapters as guards
 from tests.unit.api.audit_book import Book, Row
 from tests.unit.api.logins import code_at, cookie_of
 from tests.unit.api.served import PASSWORD
-from vmsd.api.routes import API, CAMERA, ROUTES, STREAM, SWITCH
+from vmsd.api.routes import API, CAMERA, DESTINATION, LPR, ROUTES, STREAM, SWITCH, WHEP
 from vmsd.errors import StorageFull
 from vmsd.model.audit import Action
 from vmsd.model.person import Role
@@ -24,6 +25,16 @@ NO_ROW = {
     ("POST", f"{API}/cameras/probe"): "saves nothing",
     ("POST", STREAM.rpartition("/")[0]): "nothing is seen yet: the first file or picture is the row",
     ("DELETE", STREAM): "the viewing is over by itself",
+    ("POST", WHEP): "leaves the row of a viewing, as video does: tested with it",
+    ("PATCH", f"{WHEP}/{{call_id}}"): "how the viewing that has its row reaches the browser",
+    ("DELETE", f"{WHEP}/{{call_id}}"): "the viewing is over by itself",
+    ("OPTIONS", WHEP): "says what the address takes",
+    ("POST", LPR): "what was read is a row of its own, with the name of the key that signed it",
+    ("POST", f"{LPR}/hikvision/{{key}}"): "as above, of the camera whose secret address it is",
+    ("POST", f"{LPR}/intelbras/{{key}}"): "as above",
+    ("POST", f"{DESTINATION}/test"): "the delivery log tells of it",
+    ("POST", f"{API}/push/subscriptions"): "off unless the box is set to it: its rows are tested with destinations",
+    ("DELETE", f"{API}/push/subscriptions/{{subscription_id}}"): "as above",
 }
 """Routes that change nothing worth a row, each with the reason; whoever adds one here is to be asked why."""
 NEW_PASSWORD = "Outra frase longa 7"
@@ -91,14 +102,14 @@ async def people(book: Book) -> None:
     made = await book.does(
         "POST", f"{API}/users", gestor,
         Row("group.added", "gestora", "group", facts={"name": "Escola"}),
-        Row("person.added", *mine, facts={"name": "novo", "role": "USER", "rights": ["Escola: replay view"]}),
+        Row("person.added", *mine, facts={"name": "novo", "role": "USER", "rights": ["Escola: plates replay view"]}),
         body={"name": "novo", "password": PASSWORD, "groups": ["Escola"]}, status=201,
     )  # fmt: skip
     user, path = {"user_id": made.body["id"]}, f"{API}/users/{{user_id}}"
     wider = [{"group": "*", "verbs": ["view"]}, {"group": "Escola", "verbs": ["view", "export"]}]
     changes: list[tuple[dict[str, Any], list[Row]]] = [
         ({"name": "nova"}, [Row("person.changed", *mine, facts={"name_from": "novo", "name_to": "nova"})]),
-        ({"groups": wider}, [Row("rights.changed", *mine, facts={"from": ["Escola: replay view"],
+        ({"groups": wider}, [Row("rights.changed", *mine, facts={"from": ["Escola: plates replay view"],
                                                                  "to": ["*: view", "Escola: export view"]})]),
         ({"role": "GESTOR"}, [Row("rights.changed", *mine, facts={"role_from": "USER", "role_to": "GESTOR"})]),
         ({"password": NEW_PASSWORD}, [Row("password.reset", *mine, facts={"must_change": False})]),
@@ -139,7 +150,7 @@ async def groups(book: Book) -> None:
     await book.does("PATCH", path, gestor, renamed, body={"name": "Avenida"}, **group)
     added = {"name": "vigia", "password": PASSWORD, "groups": ["Avenida"]}
     assert (await book.town.ask("POST", f"{API}/users", added, who=gestor)).status == 201
-    removed = Row("group.removed", *mine, facts={"name": "Avenida", "rights": ["vigia: replay view"]})
+    removed = Row("group.removed", *mine, facts={"name": "Avenida", "rights": ["vigia: plates replay view"]})
     await book.does("DELETE", path, gestor, removed, status=204, **group)
 
 
@@ -193,7 +204,8 @@ async def the_box(book: Book) -> None:
 async def test_every_changing_route_leaves_its_row_and_no_secret_is_in_any(town: Town):
     book = Book(town, secrets=[PASSWORD, NEW_PASSWORD, CAMERA_SECRET])
     own = (cameras, cities, people, tokens, groups, own_account, the_box)
-    for chapter in (*own, evidence.kept, evidence.exports, evidence.purges):
+    room = (guards.mosaics, guards.plates, guards.alerts, guards.news_out, guards.motion_and_map)
+    for chapter in (*own, evidence.kept, evidence.exports, evidence.purges, *room):
         await chapter(book)
     changing = {(route.method, route.path) for route in ROUTES if route.method != "GET"}
     assert NO_ROW.keys() <= changing, "an exception for a route that is not there"

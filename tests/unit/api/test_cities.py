@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from vmsd.model.alert import AlertKind
+from vmsd.services.alerts import NewAlert
+from vmsd.store import thresholds
+from vmsd.store.scope import Scope
+
 CITIES = "/api/v1/cities"
 
 
@@ -54,6 +59,18 @@ async def test_a_city_somebody_looked_at_can_be_removed(town):
     assert (await town.ask("POST", "/api/v1/auth/city", {"city_id": made}, who=who)).status == 204
     assert (await town.ask("DELETE", f"{CITIES}/{made}", who=town.root)).status == 204
     assert (await town.ask("GET", "/", who=who)).status == 200
+
+
+async def test_a_city_the_box_has_told_of_itself_can_be_removed(town):
+    """What is wrong with the box is an alert in every city, also in one that was added by mistake."""
+    made = (await town.ask("POST", CITIES, {"name": "Nova"}, who=town.root)).body["id"]
+    served = town.served
+    scope = Scope(served.base.database, (await served.base.cities.get(made)).id)
+    async with scope.write() as transaction:
+        new = NewAlert(AlertKind.BREAKER, "breaker", "critical", served.clock.wall_ms())
+        await served.daemon.guards_room.alerts.raise_alert(transaction, new, served.clock.wall_ms())
+        await transaction.execute(thresholds.ADD, figure="storage", amber=80, red=90)
+    assert (await town.ask("DELETE", f"{CITIES}/{made}", who=town.root)).status == 204
 
 
 async def test_everybody_sees_their_own_city_and_a_superadmin_all_of_them(town):

@@ -45,6 +45,8 @@ ROUTES = (
     Route("GET", "/api/v1/crash", crash, Tenant.PERSON),
     Route("GET", "/hls/stream_x/index.m3u8", stream, Tenant.PERSON, media=True),
     Route("GET", "/hls/stream_y/index.m3u8", away, Tenant.PERSON, media=True),
+    Route("POST", "/webrtc/stream_x/whep", answer, Tenant.PERSON, media=True),
+    Route("OPTIONS", "/webrtc/stream_x/whep", answer, Tenant.PERSON, media=True),
     Route("GET", "/health", answer, Tenant.PUBLIC),
     Route("GET", "/camera/x", answer, Tenant.PUBLIC, page=True),
 )
@@ -129,6 +131,15 @@ async def test_a_listed_page_is_told_before_what_it_may_ask(layers):
     assert "Access-Control-Allow-Credentials" not in said
     assert answer.headers["Vary"] == "Origin"
     assert answer.headers["X-Request-ID"]
+
+
+async def test_where_options_has_a_meaning_of_its_own_a_listed_page_is_told_all_the_same(layers):
+    path = "/webrtc/stream_x/whep"
+    told = await layers.ask("OPTIONS", path, who=None, headers=ASKS)
+    assert told.status == 204
+    assert set(cors_in(told)["Access-Control-Allow-Methods"].split(", ")) == {"POST", "OPTIONS"}
+    assert (await layers.ask("OPTIONS", path, who=None)).status == 401
+    assert (await layers.ask("OPTIONS", path, who=7)).status == 200
 
 
 @pytest.mark.parametrize(

@@ -70,12 +70,17 @@ async def test_cameras_and_rights_stay_when_a_group_is_renamed(town):
     person = f"/api/v1/users/{town.served.people['guarda'].public_id}"
     assert (await town.ask("PATCH", person, {"groups": ["Praça"]}, who=town.gestor)).status == 200
     (group,) = (await town.ask("GET", GROUPS, who=town.gestor)).body["items"]
-    holders = [{"user": {"id": town.served.people["guarda"].public_id, "name": "guarda"}, "verbs": ["replay", "view"]}]
+    holders = [
+        {
+            "user": {"id": town.served.people["guarda"].public_id, "name": "guarda"},
+            "verbs": ["plates", "replay", "view"],
+        }
+    ]
     assert (group["cameras"], group["rights"]) == (2, holders)
     path = f"{GROUPS}/{group['id']}"
     assert (await town.ask("PATCH", path, {"name": "Centro"}, who=town.gestor)).body == group | {"name": "Centro"}
     assert (await town.ask("GET", f"/api/v1/cameras/{camera['id']}", who=town.guard)).body["group"] == "Centro"
-    held = [{"group": "Centro", "verbs": ["replay", "view"]}]
+    held = [{"group": "Centro", "verbs": ["plates", "replay", "view"]}]
     assert (await town.ask("GET", person, who=town.gestor)).body["groups"] == held
 
 

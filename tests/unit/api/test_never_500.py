@@ -59,7 +59,8 @@ async def test_two_thousand_bad_requests(town):
         if route.method == "DELETE" and known in path and "recording" not in path:
             continue
         answer = await town.ask(route.method, path + random.choice(QUERIES), raw=raw, who=who, city=city)
-        if answer.status == 500 or (answer.status >= 400 and answer.content_type != "application/problem+json"):
+        told = {"application/problem+json"} | ({"text/html"} if path.startswith("/wall/") else set())
+        if answer.status == 500 or (answer.status >= 400 and answer.content_type not in told):
             wrong.append((route.method, path, raw, answer.status, answer.raw[:200]))
     assert wrong == []
     assert (await town.ask("GET", f"/api/v1/cameras/{known}", who=town.gestor)).status == 200

@@ -14,7 +14,7 @@ async def test_a_login_opens_a_session_scripts_cannot_read(town):
     answer = await log_in(town)
     assert answer.status == 200
     now_ms = town.served.clock.wall_ms()
-    verbs = ["configure", "export", "manage", "preserve", "replay", "view"]
+    verbs = ["configure", "export", "manage", "plates", "preserve", "replay", "view"]
     assert answer.body == {
         "id": town.served.people["gestora"].public_id,
         "name": "gestora",

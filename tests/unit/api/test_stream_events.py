@@ -19,6 +19,7 @@ from tests.support.processes import until
 from tests.unit.api.served import Served, serve, viewing_token
 from vmsd.api import sockets, stream_events
 from vmsd.api.sockets import SOCKETS
+from vmsd.clock import rfc3339
 from vmsd.model.person import Role
 from vmsd.model.state import Cause, LiveState, State, StreamFacts
 from vmsd.services.live_states import key_of
@@ -151,6 +152,33 @@ async def test_how_it_is_watched_comes_again_and_again(watched, monkeypatch):
     for _ in range(3):
         await message(ws, "viewing")
     assert 0.5 < time.monotonic() - began < 3
+
+
+async def test_what_happens_is_told_at_first_and_when_it_happens(watched, hurried):
+    ws = await watched.connect()
+    first = {kind: await message(ws, kind) for kind in ("online", "viewer", "recording")}
+    assert first["online"] == {"type": "online", "time": rfc3339(ONLINE.since_ms), "cause": None}
+    assert first["viewer"] | {"viewers": 1} == first["viewer"]
+    assert first["recording"] | {"recording": False} == first["recording"]
+    path = f"/api/v1/streams?camera_id={watched.camera.public_id}"
+    another = (await watched.town.ask("POST", path, who=watched.town.guard)).body
+    assert (await message(ws, "viewer"))["viewers"] == 2
+    await watched.town.ask("DELETE", f"/api/v1/streams/{another['session_id']}", who=watched.town.guard)
+    assert (await message(ws, "viewer"))["viewers"] == 1
+    watched.tell(OFFLINE)
+    told = {"type": "offline", "time": rfc3339(OFFLINE.since_ms), "cause": "unknown"}
+    assert await message(ws, "offline") == told
+    index = watched.served.daemon._volume.index
+    index.note_grown(key_of(watched.camera), 100)
+    assert (await message(ws, "recording"))["recording"] is True
+    watched.tell(replace(OFFLINE, cause=Cause.PORT_CLOSED))
+    watched.tell(LiveState(State.STALLED, OFFLINE.since_ms + 1000, Cause.NO_DATA))
+    async with asyncio.timeout(WAIT_S):
+        while (said := await ws.receive_json())["type"] not in ("offline", "stalled"):
+            pass
+    assert (said["type"], said["cause"]) == ("stalled", "no_data")
+    watched.served.clock.pass_s(13)
+    assert (await message(ws, "recording"))["recording"] is False
 
 
 async def test_who_may_open_it(watched):

@@ -21,8 +21,11 @@ async def test_a_stream_is_opened_shown_and_closed(town):
     token = viewing_token(opened)
     assert opened["camera_id"] == camera["id"]
     assert opened["hls_url"] == f"/hls/stream_{camera['id']}/index.m3u8?token={token}"
+    assert opened["ll_hls_url"] == f"/hls/stream_{camera['id']}/ll/index.m3u8?token={token}"
+    assert opened["webrtc_url"] == f"/webrtc/stream_{camera['id']}/whep?token={token}"
     assert opened["snapshot_url"].endswith(f"/snapshot.jpg?token={token}")
-    assert {"ll_hls_url", "webrtc_url", "expires_at"} <= opened.keys()
+    assert "expires_at" in opened
+    assert not any(name.startswith("main_") for name in opened)
     path = answer.headers["Location"]
     assert path == f"{STREAMS}/{opened['session_id']}"
     shown = (await town.ask("GET", path, who=town.guard)).body
@@ -35,6 +38,14 @@ async def test_a_stream_is_opened_shown_and_closed(town):
     assert (await town.ask("DELETE", path, who=town.guard)).status == 204
     assert (await town.ask("GET", path, who=town.guard)).status == 404
     assert (await town.ask("GET", opened["hls_url"])).status == 401
+
+
+async def test_a_camera_with_a_substream_shows_its_main_stream_in_three_qualities_too(town):
+    sub = {"sub_source_url": "rtsp://198.51.100.10/small"}
+    camera = await town.served.camera(town.gestor, town.here, **sub)
+    opened = (await open_stream(town, camera, town.guard)).body
+    for name in ("hls_url", "ll_hls_url", "webrtc_url"):
+        assert opened[f"main_{name}"] == opened[name].replace(camera["id"], f"{camera['id']}_main")
 
 
 async def test_the_camera_is_named_and_known(town):

@@ -34,6 +34,7 @@ MOVING = {
     "GET /api/v1/audit.csv",
 }
 """Tell of now, or of who has asked."""
+PAGES = ("GET /camera/", "GET /mosaic/")
 OF_CITIES = (Tenant.CITY, Tenant.CITIES, Tenant.PERSON)
 START_US = 1_795_200_000_000_000
 DAY_MS = 86_400_000
@@ -94,13 +95,15 @@ async def keep(town: Town, who: dict[str, str], camera_id: str, word: str) -> di
         "incident_id": ("incidents", {"name": word, "note": word, "periods": [period]}),
         "hold_id": ("holds", hold | {"periods": [period]}),
         "preservation_id": ("preservations", period | {"reason": word}),
+        "mosaic_id": ("mosaics", {"name": word, "layout": "2x2", "cameras": [camera_id]}),
     }
     kept = {}
     for name, (path, body) in bodies.items():
         answer = await town.ask("POST", f"/api/v1/{path}", body, who=who)
         assert answer.status == 201, answer.raw
         kept[name] = answer.body["id"]
-    return kept
+    wall = await town.ask("POST", "/api/v1/walls", {"name": word, "mosaic_id": kept["mosaic_id"]}, who=who)
+    return kept | {"wall_id": wall.body["id"]}
 
 
 @pytest.fixture
@@ -126,6 +129,7 @@ QUERIES = {
     "/api/v1/cameras/{camera_id}/states": PERIOD,
     "/api/v1/cameras/{camera_id}/timeline": DAY,
     "/api/v1/cameras/{camera_id}/calendar": "month=2026-11",
+    "/api/v1/cameras/{camera_id}/marks": DAY,
     "/api/v1/cameras/{camera_id}/thumbnails": DAY,
     "/replay/stream_{camera_id}/index.m3u8": DAY,
     "/api/v1/continuity": f"camera_id={{}}&{DAY}",
@@ -154,8 +158,8 @@ async def test_nothing_of_the_other_city_is_in_any_answer(town, two):
             for name, answer in (await everything(town, who, about, ("GET",))).items():
                 text = answer.raw.decode() + json.dumps(dict(answer.headers))
                 leaked = [mark for mark in theirs.marks if mark in text]
-                # A page says in its own address which camera it was asked for.
-                asked = {about.cameras[0]} if name.startswith(("GET /camera/", "GET /hls")) else set()
+                # A page says in its own address which camera or mosaic it was asked for.
+                asked = {about.cameras[0]} if name.startswith((*PAGES, "GET /hls")) else set()
                 assert set(leaked) <= asked, name
 
 
@@ -186,7 +190,7 @@ async def test_a_thing_of_the_other_city_is_as_unknown_as_one_nobody_has(town, t
     methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
     foreign = await everything(town, town.gestor, theirs, methods)
     unknown = await everything(town, town.gestor, nobodys, methods)
-    pages = {name for name in foreign if name.startswith("GET /camera/")}
+    pages = {name for name in foreign if name.startswith(PAGES)}
     for name in foreign.keys() - pages:
         one, other = foreign[name], unknown[name]
         if "{" in name and "/auth/" not in name:

@@ -75,7 +75,7 @@ async def test_a_token_is_shown_once_and_kept_as_a_hash(town):
     now_ms = town.served.clock.wall_ms()
     assert made == made | {
         "name": "painel",
-        "scope": ["replay", "view"],
+        "scope": ["plates", "replay", "view"],
         "person": {"id": town.served.people["guarda"].public_id, "name": "guarda"},
         "created_at": at(now_ms),
         "expires_at": at(now_ms + 90 * DAY_S * 1000),

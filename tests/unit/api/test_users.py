@@ -16,7 +16,7 @@ from vmsd.services.people import PersonFields, fields_of
 
 USERS = "/api/v1/users"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-GUARD = [{"group": "*", "verbs": ["replay", "view"]}]
+GUARD = [{"group": "*", "verbs": ["plates", "replay", "view"]}]
 EVERYTHING = [{"group": "*", "verbs": sorted(ALL_VERBS)}]
 
 
@@ -130,13 +130,13 @@ async def test_rights_are_by_group_and_naming_a_group_makes_it(town):
         (None, GUARD),
         ([], []),
         (["*"], GUARD),
-        (["Praça"], [{"group": "Praça", "verbs": ["replay", "view"]}]),
+        (["Praça"], [{"group": "Praça", "verbs": ["plates", "replay", "view"]}]),
         (
             [{"group": "Praça", "verbs": ["view", "export", "view"]}, {"group": "*", "verbs": ["replay"]}],
             [{"group": "*", "verbs": ["replay"]}, {"group": "Praça", "verbs": ["export", "view"]}],
         ),
         ([{"group": "Praça", "verbs": []}], []),
-        (["Escola"], [{"group": "Escola", "verbs": ["replay", "view"]}]),
+        (["Escola"], [{"group": "Escola", "verbs": ["plates", "replay", "view"]}]),
     ]
     for number, (said, held) in enumerate(cases):
         made = await add(town, town.gestor, f"n{number}", groups=said)
@@ -377,8 +377,8 @@ async def test_two_superadmins_who_turn_on_each_other_at_once_leave_one(town, bo
 async def test_rights_follow_the_role(town):
     person = at(town.served.people["guarda"])
     steps: list[tuple[dict[str, Any], Any]] = [
-        ({"groups": ["Praça"]}, [{"group": "Praça", "verbs": ["replay", "view"]}]),
-        ({"name": "outro"}, [{"group": "Praça", "verbs": ["replay", "view"]}]),
+        ({"groups": ["Praça"]}, [{"group": "Praça", "verbs": ["plates", "replay", "view"]}]),
+        ({"name": "outro"}, [{"group": "Praça", "verbs": ["plates", "replay", "view"]}]),
         ({"role": "GESTOR"}, EVERYTHING),
         ({"role": "USER"}, GUARD),
         ({"role": "GESTOR"}, EVERYTHING),
@@ -390,7 +390,7 @@ async def test_rights_follow_the_role(town):
         answer = await town.ask("PATCH", person, fields, who=town.root)
         assert (answer.status, answer.body["groups"]) == (200, groups), (fields, answer.raw)
     rows = await town.served.base.database.read("SELECT city_id, person_id, verbs FROM person_right")
-    assert [tuple(row) for row in rows] == [(town.there.id, town.served.people["guarda"].id, "replay view")]
+    assert [tuple(row) for row in rows] == [(town.there.id, town.served.people["guarda"].id, "plates replay view")]
 
 
 async def test_who_moves_to_another_city_takes_nothing_along(town):

@@ -9,12 +9,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from vmsd.errors import MediaServerAway, NotFound, TooMany
+from vmsd.errors import Malformed, MediaServerAway, NotFound, TooMany
 from vmsd.live.hls import HlsLimits, HlsProxy
+from vmsd.live.playlist import read_reload
 
 SECRET = "s" * 32
 PATH = "city/camera"
-STATUS = {NotFound: 404, TooMany: 429, MediaServerAway: 503}
+STATUS = {NotFound: 404, TooMany: 429, MediaServerAway: 503, Malformed: 400}
 
 
 class HandClock:
@@ -40,6 +41,8 @@ class Origin:
         self.newest = 4
         self.status = {}  # file -> status answered in place of the file
         self.hold = None  # an event awaited before any answer
+        self.newest_part = None  # the number of the last part of segment `newest + 1`, with low latency
+        self.more = asyncio.Condition()  # told of every new part
         self.dies_after = None  # bytes of a body after which the connection is cut
         self.chunked = False
         self.on_chunk = lambda: None
@@ -70,9 +73,37 @@ class Origin:
             lines += [f"#EXTINF:{self.segment_s:.5f},", self.segment(number)]
         return "\n".join(lines) + "\n"
 
+    def part(self, number):
+        return f"{self.prefix}_video1_part{number}.mp4"
+
+    def quick_media(self):
+        """Two gaps, two segments, and the parts of the next: segment 7 is the first, as MediaMTX counts."""
+        lines = ["#EXTM3U", "#EXT-X-VERSION:10", "#EXT-X-TARGETDURATION:2"]
+        lines += ["#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=0.50000,CAN-SKIP-UNTIL=12.00000"]
+        lines += ["#EXT-X-PART-INF:PART-TARGET=0.20000", f"#EXT-X-MEDIA-SEQUENCE:{self.newest - 3}"]
+        lines += [f'#EXT-X-MAP:URI="{self.prefix}_video1_init.mp4"']
+        lines += ["#EXT-X-GAP", "#EXTINF:2.00000,", "gap.mp4"] * 2
+        for number in (self.newest - 1, self.newest):
+            lines += ["#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z"]
+            lines += [f'#EXT-X-PART:DURATION=0.20000,URI="{self.part(number)}",INDEPENDENT=YES']
+            lines += ["#EXTINF:2.00000,", self.segment(number)]
+        for number in range(self.newest_part + 1):
+            lines += [f'#EXT-X-PART:DURATION=0.20000,URI="{self.part(100 + number)}"']
+        lines += [f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{self.part(101 + self.newest_part)}"']
+        return "\n".join(lines) + "\n"
+
+    async def add_part(self):
+        async with self.more:
+            self.newest_part += 1
+            self.more.notify_all()
+
+    async def until_part(self, number):
+        async with self.more:
+            await self.more.wait_for(lambda: self.newest_part >= number)
+
     async def handle(self, request):
         path, _, file = request.path.lstrip("/").rpartition("/")
-        self.asked[file] += 1
+        self.asked[f"{file}?{request.query_string}" if request.query_string else file] += 1
         self.requests.append(request)
         if self.hold is not None:
             await self.hold.wait()
@@ -93,8 +124,14 @@ class Origin:
     async def answer(self, request, file):
         if file == "index.m3u8":
             return web.Response(text=self.index())
+        if file.endswith("_stream.m3u8") and self.newest_part is not None:
+            await self.until_part(int(request.query.get("_HLS_part", -1)))
+            return web.Response(text=self.quick_media())
         if file.endswith("_stream.m3u8"):
             return web.Response(text=self.media())
+        if "_part" in file and self.newest_part is not None:
+            await self.until_part(int(file.rpartition("_part")[2].partition(".")[0]) - 100)
+            return await self.send(request, self.bytes_of(file)[:3000])
         known = [
             f"{self.prefix}_video1_init.mp4",
             *map(self.segment, range(self.newest - 4, self.newest + 1)),
@@ -156,15 +193,17 @@ async def door(proxy, tokens=None, ssl_context=None):
     """A front like the daemon's; a request is cancelled when its viewer leaves, which is the harder case."""
 
     async def handle(request):
+        _, is_quick, file = request.path[len("/hls/") :].rpartition("ll/")
         try:
             return await proxy.serve(
                 request,
                 PATH,
-                request.path[len("/hls/") :],
+                file,
                 viewer=request.headers.get("X-Viewer", "guard"),
                 query=tokens or {},
+                reload=read_reload(request.query) if is_quick else None,
             )
-        except (NotFound, TooMany, MediaServerAway) as error:
+        except (NotFound, TooMany, MediaServerAway, Malformed) as error:
             return web.Response(status=STATUS[type(error)], text=str(error))
 
     async with serving(handle, ssl_context, handler_cancellation=True) as port:

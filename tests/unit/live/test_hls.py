@@ -348,7 +348,7 @@ async def test_viewers_who_leave_while_waiting_leave_nothing_behind(site, viewer
     await asyncio.gather(*tasks, return_exceptions=True)
     await site.settled(lambda: site.proxy.stats().in_flight == 0)
     assert not site.proxy._cache._pending
-    assert not site.proxy._viewers
+    assert not site.proxy._viewers.size
     site.origin.hold.set()
     assert (await get(viewer, site, file))[0] == 200
     assert not errors_of(caplog)

@@ -30,9 +30,9 @@ rtspTransports: [tcp]
 rtspEncryption: "no"
 rtspAddress: 127.0.0.1:{rtsp}
 hlsAddress: 127.0.0.1:{hls}
-hlsVariant: fmp4
+hlsVariant: lowLatency
 hlsAlwaysRemux: true
-hlsSegmentCount: 3
+hlsSegmentCount: 7
 hlsSegmentDuration: 1s
 hlsCDNSecret: {secret}
 paths:

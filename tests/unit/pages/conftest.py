@@ -15,7 +15,7 @@ from vmsd.model.city import City
 from vmsd.model.person import ALL_RIGHTS, GUARD_VERBS, Caller, Person, Rights, Role
 from vmsd.pages.pages import PAGES
 from vmsd.pages.render import RENDERER, Renderer
-from vmsd.pages.request import CALLER
+from vmsd.pages.request import CALLER, WALLS
 from vmsd.pages.route import find_page
 
 CITY = City(1, "3f1c2a52-55aa-4a3e-9a2b-0f52a1f3a111", "Vila Serena", "active", "pro", 0, 0)
@@ -26,6 +26,13 @@ def caller(role: Role, *, must_change: bool = False) -> Caller:
     city_id = None if role == Role.SUPERADMIN else CITY.id
     person = Person(1, "", city_id, "Márcia <b>", role, "", rights=rights, must_change=must_change)
     return Caller(person, "session", city=CITY)
+
+
+class EveryWall:
+    """Takes every key for one of a wall."""
+
+    async def knows(self, _key: str) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -54,6 +61,7 @@ async def client(renderer: Renderer) -> AsyncIterator[TestClient[web.Request, we
 
     app = web.Application(middlewares=[door])
     app[RENDERER] = renderer
+    app[WALLS] = EveryWall()
     for page in PAGES:
         app.router.add_get(page.path, page.handler)
     async with TestClient(TestServer(app)) as client:

@@ -122,3 +122,22 @@ def test_a_task_that_has_not_finished_for_three_intervals_and_its_deadline_is_la
     pulse = Runner(Work(_fail), clock).pulse
     assert not pulse.late(clock.monotonic() + 8.0)
     assert pulse.late(clock.monotonic() + 8.1)
+
+
+async def test_a_pass_that_was_cancelled_by_nobody_has_failed_and_the_task_goes_on() -> None:
+    passes, again = 0, asyncio.Event()
+
+    async def cancelled_inside() -> None:
+        nonlocal passes
+        passes += 1
+        if passes == 1:
+            raise asyncio.CancelledError
+        again.set()
+
+    runner = Runner(Work(cancelled_inside, every_s=0.01), SystemClock())
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(runner.run())
+        await again.wait()
+        running.cancel()
+    assert running.cancelled()
+    assert runner.pulse.failures_total == 1

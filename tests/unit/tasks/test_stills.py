@@ -21,6 +21,7 @@ from vmsd.services.segment_files import SegmentFiles
 from vmsd.services.stills import Stills
 from vmsd.tasks.stills import StillsTask
 from vmsd.video.fmp4 import Keyframe
+from vmsd.video.grid import COLUMNS, ROWS
 from vmsd.video.worker import Picture
 
 
@@ -35,7 +36,7 @@ class Decoder:
         if self.broken:
             raise self.broken
         self.pictures += 1
-        return Picture(b"\xff\xd8" + keyframe.data, width or 640, 360, 90.0)
+        return Picture(b"\xff\xd8" + keyframe.data, width or 640, 360, 90.0, bytes(COLUMNS * ROWS))
 
 
 @dataclass

@@ -1,12 +1,12 @@
 -- The guards' room: mosaics and walls, detections and wanted plates, alerts, what goes out of the box, marks.
 
--- A saved grid of cameras. `owner_id` NULL: everybody's of the city. `expires_ms`: one nobody saved.
+-- A saved grid of cameras. `owner_id` NULL: everybody's of the city; those of a person go with them. `expires_ms`: one nobody saved.
 -- `carousel`: JSON {"cell", "camera_ids" (numbers), "seconds"} of the one tile that changes by itself.
 CREATE TABLE mosaic (
     city_id INTEGER NOT NULL REFERENCES city (id),
     id INTEGER NOT NULL CHECK (id > 0),
     public_id TEXT NOT NULL UNIQUE,
-    owner_id INTEGER REFERENCES person (id) ON DELETE CASCADE,
+    owner_id INTEGER,
     name TEXT NOT NULL,
     layout TEXT NOT NULL CHECK (layout IN ('1x1', '2x2', '3x3', '4x4')),
     hotspot INTEGER CHECK (hotspot BETWEEN 0 AND 15),
@@ -17,6 +17,9 @@ CREATE TABLE mosaic (
     changed_ms INTEGER NOT NULL,
     PRIMARY KEY (city_id, id)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX mosaic_number ON mosaic (city_id, coalesce(owner_id, 0), number) WHERE number IS NOT NULL;
+CREATE INDEX mosaic_owner ON mosaic (owner_id) WHERE owner_id IS NOT NULL;
+CREATE INDEX mosaic_expires ON mosaic (expires_ms) WHERE expires_ms IS NOT NULL;
 
 CREATE TABLE mosaic_cell (
     city_id INTEGER NOT NULL,
@@ -24,9 +27,11 @@ CREATE TABLE mosaic_cell (
     cell INTEGER NOT NULL CHECK (cell BETWEEN 0 AND 15),
     camera_id INTEGER NOT NULL,
     PRIMARY KEY (city_id, mosaic_id, cell),
+    UNIQUE (city_id, mosaic_id, camera_id),
     FOREIGN KEY (city_id, mosaic_id) REFERENCES mosaic (city_id, id) ON DELETE CASCADE,
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX mosaic_cell_camera ON mosaic_cell (city_id, camera_id);
 
 -- A screen on a wall: whoever has the key sees the mosaic and nothing else, until it is revoked.
 CREATE TABLE wall (
@@ -43,6 +48,7 @@ CREATE TABLE wall (
     PRIMARY KEY (city_id, id),
     FOREIGN KEY (city_id, mosaic_id) REFERENCES mosaic (city_id, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX wall_mosaic ON wall (city_id, mosaic_id);
 
 -- What one camera was measured at, per five minutes; see services/stream_facts.py.
 CREATE TABLE stream_fact (
@@ -57,6 +63,7 @@ CREATE TABLE stream_fact (
     PRIMARY KEY (city_id, camera_id, at_ms),
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX stream_fact_at ON stream_fact (at_ms);
 
 -- With these a sender signs what it reports. Two may count at once, while one takes over from the other.
 CREATE TABLE webhook_key (
@@ -112,14 +119,17 @@ CREATE TABLE detection (
     facts TEXT NOT NULL,
     image TEXT,
     image_url TEXT,
+    wanted INTEGER NOT NULL CHECK (wanted IN (0, 1)),
     anonymised_ms INTEGER,
     PRIMARY KEY (city_id, id),
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX detection_at ON detection (city_id, at_ms);
 CREATE INDEX detection_camera ON detection (city_id, camera_id, at_ms);
-CREATE INDEX detection_plate ON detection (city_id, plate, at_ms);
-CREATE INDEX detection_folded ON detection (city_id, folded, at_ms);
+CREATE INDEX detection_plate ON detection (city_id, plate, at_ms) WHERE plate IS NOT NULL;
+CREATE INDEX detection_folded ON detection (city_id, folded, at_ms) WHERE folded IS NOT NULL;
+CREATE INDEX detection_clear ON detection (city_id, received_ms) WHERE anonymised_ms IS NULL;
+CREATE INDEX detection_unfetched ON detection (city_id, id) WHERE image_url IS NOT NULL;
 
 CREATE TABLE wanted_plate (
     city_id INTEGER NOT NULL REFERENCES city (id),
@@ -186,38 +196,47 @@ CREATE TABLE alert_step (
     FOREIGN KEY (city_id, alert_id) REFERENCES alert (city_id, id)
 ) STRICT, WITHOUT ROWID;
 
--- Where a city's news goes to. `address` and `secret` are sealed. `sent_id` is the last item that arrived there.
+-- Where a city's news goes to. `address` and `secret` are sealed. `sent_id` is the last item that is done with there.
+-- `central` is the broker the box itself is set to, the same for every city. `gone_ms`: it said it is no more.
 CREATE TABLE destination (
     city_id INTEGER NOT NULL REFERENCES city (id),
     id INTEGER NOT NULL CHECK (id > 0),
     public_id TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL CHECK (kind IN ('webhook', 'amqp', 'push')),
+    kind TEXT NOT NULL CHECK (kind IN ('webhook', 'amqp', 'push', 'central')),
     name TEXT NOT NULL,
     address BLOB NOT NULL,
     secret BLOB,
     topics TEXT NOT NULL,
-    person_id INTEGER REFERENCES person (id) ON DELETE CASCADE,
+    person_id INTEGER,
     enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
     sent_id INTEGER NOT NULL,
+    sent_ms INTEGER,
     failures INTEGER NOT NULL,
     retry_ms INTEGER,
     broken_since_ms INTEGER,
+    gone_ms INTEGER,
     created_ms INTEGER NOT NULL,
     changed_ms INTEGER NOT NULL,
-    PRIMARY KEY (city_id, id)
+    PRIMARY KEY (city_id, id),
+    FOREIGN KEY (city_id, person_id) REFERENCES person (city_id, id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX destination_person ON destination (city_id, person_id) WHERE person_id IS NOT NULL;
 
--- What has to go out, in order. Written in the transaction of what it tells of; `id` orders a city's items.
+-- What has to go out, in order. Written in the transaction of what it tells of; `id` orders a city's items and is
+-- never used twice while a destination is there, `public_id` is what a receiver knows it by.
 CREATE TABLE outbox (
     city_id INTEGER NOT NULL REFERENCES city (id),
     id INTEGER NOT NULL CHECK (id > 0),
+    public_id TEXT NOT NULL,
     topic TEXT NOT NULL,
     priority INTEGER NOT NULL CHECK (priority BETWEEN 1 AND 3),
     at_ms INTEGER NOT NULL,
     body TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
     camera_id INTEGER,
     PRIMARY KEY (city_id, id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX outbox_weight ON outbox (city_id, priority, id, bytes);
 
 -- The last attempts, for whoever has to find out why nothing arrives.
 CREATE TABLE attempt (
@@ -227,6 +246,7 @@ CREATE TABLE attempt (
     at_ms INTEGER NOT NULL,
     topic TEXT NOT NULL,
     item TEXT NOT NULL,
+    items INTEGER NOT NULL,
     status INTEGER,
     error TEXT,
     took_ms INTEGER NOT NULL,

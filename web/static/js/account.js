@@ -10,6 +10,7 @@ import { rightsWords, roleWord } from "./rights_words.js";
 import "./shell.js";
 import { startSecondFactor } from "./second_factor.js";
 import { done } from "./done.js";
+import { startPush } from "./own_push.js";
 import { startTokens } from "./own_tokens.js";
 import { say } from "./words.js";
 
@@ -72,5 +73,5 @@ onSubmit($("#password"), async (fields) => {
 });
 
 load()
-  .then(() => Promise.all([showSessions(), startTokens(me), startSecondFactor(me)]))
+  .then(() => Promise.all([showSessions(), startTokens(me), startSecondFactor(me), startPush(me)]))
   .catch(showFailure);

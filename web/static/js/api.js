@@ -2,6 +2,8 @@
 
 const PREFIX = "/api/v1";
 const TIMEOUT_MS = 10_000;
+/** A screen on a wall calls with its key, everybody else with the cookie of their session. */
+const WALL_KEY = document.body.dataset.wallKey;
 
 /** What the API answered instead of what was asked: the fields of application/problem+json. */
 export class Problem extends Error {
@@ -24,12 +26,13 @@ export function setProver(ask) {
   prove = ask;
 }
 
-/** `cityId` is the page's unless given; "" names none, which for a superadmin means all. */
+/** `cityId` is the page's unless given; "" names none, which for a superadmin means all. `raw` is sent as it is. */
 export function request(
   path,
   {
     method = "GET",
     body,
+    raw,
     headers = {},
     timeout = TIMEOUT_MS,
     signal,
@@ -39,12 +42,13 @@ export function request(
 ) {
   const all = { "X-Requested-With": "vmsd", ...headers };
   if (cityId) all["X-City-ID"] = cityId;
+  if (WALL_KEY) all.Authorization = `Bearer ${WALL_KEY}`;
   if (body !== undefined) all["Content-Type"] = "application/json";
   const signals = [AbortSignal.timeout(timeout), ...(signal ? [signal] : [])];
   return fetch(PREFIX + path, {
     method,
     headers: all,
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: raw ?? (body === undefined ? undefined : JSON.stringify(body)),
     signal: AbortSignal.any(signals),
     credentials: "same-origin",
     cache: "no-store",
@@ -100,8 +104,9 @@ export async function problem(response) {
 
 const here = () => encodeURIComponent(location.pathname + location.search);
 
+/** A screen on a wall has nobody to log in: it stays where it is. */
 export function goToLogin() {
-  location.assign(`/login?next=${here()}`);
+  if (!WALL_KEY) location.assign(`/login?next=${here()}`);
 }
 
 /** Nothing else is open to somebody whose password was given to them. */

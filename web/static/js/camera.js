@@ -5,6 +5,7 @@ import { ask } from "./ask.js";
 import { ago, duration, hourMinute, moment, serverNow } from "./clock.js";
 import { $, $$, clone, fill, show, write } from "./dom.js";
 import { feed } from "./feed.js";
+import { choice, choose } from "./live_qualities.js";
 import { camerasInOrder } from "./order.js";
 import "./player.js";
 import { problemWords } from "./problems.js";
@@ -38,7 +39,7 @@ async function load() {
   fill(document, { name: camera.name, group: camera.group });
   show($("#group-name"), Boolean(camera.group));
   show($("#replay"), may(me, "replay", camera));
-  show($("#edit"), may(me, "configure", camera));
+  for (const link of ["#edit", "#motion"]) show($(link), may(me, "configure", camera));
   $("#recording").disabled = !may(me, "manage", camera);
   show($("#sound"), camera.audio);
   show($("#quality"), Boolean(camera.sub_source_url));
@@ -120,7 +121,18 @@ async function showFacts() {
 
 function showLatency() {
   const age = player.dataset.show === "live" ? player.live.frameAge : null;
-  fill($("#facts"), { latency: age === null ? "–" : `${number(age, 1)} s` });
+  const way = player.live.quality;
+  fill($("#facts"), { latency: age === null ? "–" : `${number(age, 1)} s`, way: way ? say(`way.${way}`) : "–" });
+  write($("#way-words"), wayWords(way));
+}
+
+/** Why the picture comes another way than the person asked for, or "". */
+function wayWords(way) {
+  const named = { way: say(`way.${way}`) };
+  if (!way) return "";
+  if (player.live.gaveWayForSound) return say("way.for_sound", named);
+  if (choice() === "auto" || choice() === way) return "";
+  return say("way.instead", { ...named, wish: say(`way.${choice()}`) });
 }
 
 async function drawHistory() {
@@ -204,8 +216,8 @@ function go(other) {
 
 function toggleSound() {
   if (!camera?.audio) return false;
-  player.video.muted = !player.video.muted;
-  $("#sound").setAttribute("aria-pressed", String(!player.video.muted));
+  player.muted = !player.muted;
+  $("#sound").setAttribute("aria-pressed", String(!player.muted));
 }
 
 function chooseQuality(quality) {
@@ -215,14 +227,22 @@ function chooseQuality(quality) {
   }
 }
 
+function chooseWay(way) {
+  choose(way);
+  player.live.hurry();
+}
+
 for (const button of $$("[data-quality]"))
   button.addEventListener("click", () => chooseQuality(button.dataset.quality));
+$("#way").value = choice();
+$("#way").addEventListener("change", (event) => chooseWay(event.target.value));
 $("#sound").addEventListener("click", toggleSound);
 $("#full-screen").addEventListener("click", toggleFullScreen);
 $("#take-still").addEventListener("click", takeStill);
 $("#recording").addEventListener("click", toggleRecording);
 onKey("f", toggleFullScreen);
 onKey("m", toggleSound);
+onKey("d", () => $("#way").focus());
 onKey("Escape", () => (document.fullscreenElement ? false : location.assign("/")));
 onKey("ArrowLeft", () => go(neighbours.before));
 onKey("ArrowRight", () => go(neighbours.after));

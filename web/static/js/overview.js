@@ -106,7 +106,6 @@ function countAll() {
     write($(".counter__number", counter), String(value));
     counter.dataset.zero = String(value === 0);
   }
-  document.title = (counts.offline ? `(${counts.offline}) ` : "") + document.body.dataset.title;
 }
 
 const passes = {

@@ -6,6 +6,7 @@ import {
   eventWords,
   gapCause,
   gapWord,
+  isMotion,
   isPlanned,
   lengthWords,
   periodWords,
@@ -22,6 +23,8 @@ const LETTER = 7.2;
 const SMALL_LETTER = 6.4;
 const SHARE = 120;
 const LEAST = 0.6;
+const MOTION_WIDTH = 1.5;
+const MOTION_HEIGHT = 16;
 const STEPS_MIN = [0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 360];
 const LEAST_STEP_PX = 84;
 
@@ -95,7 +98,10 @@ function laneBars(lane, top, view, x) {
     [view.width - SHARE, view.width],
   ];
   for (const gap of timeline.gaps.filter(seen)) parts.push(...gapParts(gap, top, box(gap, 2), taken));
-  for (const event of timeline.events.filter(seen)) parts.push(...eventParts(event, top, x(event.startMs)));
+  for (const event of timeline.events.filter(seen)) {
+    if (isMotion(event)) parts.push(motionBar(event, top, box(event, MOTION_WIDTH)));
+    else parts.push(...eventParts(event, top, x(event.startMs)));
+  }
   return parts;
 }
 
@@ -166,6 +172,13 @@ function plate(text, centre, middle, kind) {
     svg("rect", { class: "lanes__plate", x: centre - width / 2, y: middle - 9, width, height: 18, rx: 4 }),
     svg("text", { class: "lanes__word", x: centre, y: middle + 4, "data-kind": kind }, text),
   ];
+}
+
+/** At the foot of the lane, as high as much of the picture moved: a day of a street is a skyline, not a row of flags. */
+function motionBar(event, top, { left, width }) {
+  const height = Math.max(3, Math.min(1, Math.sqrt((event.facts.percent ?? 0) / 25)) * MOTION_HEIGHT);
+  const shape = { class: "lanes__motion", x: left, y: top + BAR - height, width, height };
+  return titled(svg("rect", shape), `${periodWords(event.startMs, event.endMs)} · ${eventWords(event)}`);
 }
 
 function eventParts(event, top, at) {

@@ -3,11 +3,13 @@
 import { date, duration, fullMoment, hourMinute, moment, timeOfDay } from "./clock.js";
 import { localDay } from "./replay_time.js";
 import { causeWord, stateWord } from "./states.js";
-import { knows, say } from "./words.js";
+import { knows, percent, say } from "./words.js";
 
 /** Deleted by a rule, or never wanted: nothing is wrong with it. */
 const PLANNED = ["purge", "switched_off", "maintenance"];
 export const isPlanned = (gap) => PLANNED.includes(gap.cause);
+
+export const isMotion = (event) => event.kind === "mark.motion";
 
 /** The whole cause: "deleted on 20/11/2026 by the term of the plan", "the camera sent no video: wrong password". */
 export function gapCause(gap) {
@@ -44,6 +46,7 @@ export function gapLine(gap) {
 }
 
 export function eventWords(event) {
+  if (event.kind.startsWith("mark.")) return markWords(event);
   if (knows(`event.${event.kind}`)) return say(`event.${event.kind}`);
   const [area, kind] = event.kind.split(".");
   if (area === "camera" && knows(`state.${kind}`)) {
@@ -51,6 +54,12 @@ export function eventWords(event) {
     return say("event.camera", { state: [stateWord(kind), cause && causeWord(cause)].filter(Boolean).join(", ") });
   }
   return say("event.other", { kind: event.kind });
+}
+
+function markWords({ kind, facts }) {
+  if (kind === "mark.motion") return say("event.motion", { share: percent(facts.percent / 100) });
+  const said = [kind.slice("mark.".length), facts.text].filter(Boolean).join(": ");
+  return facts.source ? say("event.mark", { said, source: facts.source }) : said;
 }
 
 /** Whatever is to be said of recorded time besides that it is there. */

@@ -1,5 +1,7 @@
 // What every page has: the clock, theme and language, notices, lost contact, logging out and the keys.
 
+import { startBell } from "./alert_bell.js";
+import { focusToast } from "./alert_toasts.js";
 import { api, list } from "./api.js";
 import { hasServerTime, serverNow, timeOfDay, weekday } from "./clock.js";
 import { $, $$, show, write } from "./dom.js";
@@ -135,4 +137,8 @@ feed.addEventListener("contact", followContact);
 feed.addEventListener("states", () => showNotices([...feed.notices, ...cityNotices]));
 setInterval(tick, 250);
 feed.start();
+if (document.body.dataset.cityId && $("#bell")) {
+  startBell(announce);
+  onKey("a", focusToast);
+}
 if (document.body.dataset.cityId) repeat(askCityNotices, CITY_NOTICES_MS);
