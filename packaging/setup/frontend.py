@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from setup.tree import Tree
 
 INPUTS = ("web/package.json", "web/package-lock.json", "web/vendor.mjs", "web/icons.txt")
-OUTPUTS = ("static/vendor/hls.light.min.js", "static/vendor/leaflet.js", "static/vendor/icons.svg", "node_modules/axe-core/axe.min.js")
+OUTPUTS = (
+    "static/vendor/hls.light.min.js",
+    "static/vendor/leaflet.js",
+    "static/vendor/icons.svg",
+    "node_modules/axe-core/axe.min.js",
+)
 NPM = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error")
 NETWORK = "check that this machine reaches the npm registry (proxy?), then run the same command again."
 
