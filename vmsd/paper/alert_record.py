@@ -58,7 +58,9 @@ STEPS = {
     "closed": "encerrado",
 }
 FACTS = {
-    "plate": "Placa",
+    "plate": "Placa lida",
+    "wanted_plate": "Placa na lista",
+    "match": "Correspondência",
     "reason": "Motivo",
     "read": "Lida como",
     "confidence": "Confiança da leitura",
@@ -68,11 +70,16 @@ FACTS = {
     "names": "Quais",
     "text": "Descrição",
     "type": "Tipo",
-    "score": "Pontuação",
+    "score": "Semelhança",
     "tries": "Tentativas",
     "items": "Avisos",
 }
 """Of what an alert says of itself, what is printed; the rest is in the API."""
+MATCHES = {
+    "exact": "exata",
+    "alike": "só com letras e números que se confundem: confira na imagem",
+    "one_off": "um caractere diferente: confira na imagem",
+}
 BOX = "o próprio equipamento"
 
 
@@ -94,7 +101,7 @@ def render(record: Mapping[str, Any], image: bytes | None = None) -> bytes:
 
 def _facts(record: Mapping[str, Any], zone: tzinfo) -> list[tuple[str, object]]:
     said = mapping(record.get("facts"))
-    told = [(name, _fact(said[key])) for key, name in FACTS.items() if said.get(key) not in (None, "", [])]
+    told = [(name, _fact(key, said[key])) for key, name in FACTS.items() if said.get(key) not in (None, "", [])]
     return [
         ("Número", record.get("id")),
         ("Situação", f"{word(STATES, record.get('state'))} ({word(LEVELS, record.get('level'))})"),
@@ -108,7 +115,11 @@ def _facts(record: Mapping[str, Any], zone: tzinfo) -> list[tuple[str, object]]:
     ]
 
 
-def _fact(value: object) -> str:
+def _fact(key: str, value: object) -> str:
+    if key == "match":
+        return word(MATCHES, value)
+    if key == "score" and isinstance(value, float):
+        return f"{value:.0%}"
     return ", ".join(clean(one, 100) for one in value) if isinstance(value, list) else or_dash(value)
 
 

@@ -16,12 +16,14 @@ VIEWINGS = 20_000
 
 
 class Viewing(NamedTuple):
-    """What tells viewings apart: a viewing token that is used at another address is another one."""
+    """What tells viewings apart: a viewing token that is used at another address is another one.
+
+    Stills beside the video, or the same camera in two tiles of a page, are not.
+    """
 
     person: str
     address: str
     camera: str
-    session: str
     action: Action
     period: tuple[int, int] | None = None
     """Of recorded video: a player that asks for another period is another viewing."""
@@ -53,13 +55,13 @@ class ViewingAudit:
 
         `period` is what a playlist of recorded video was asked for, in ms; its files, which name none, belong to it.
         """
-        viewing = Viewing(caller.person.public_id, caller.address, camera, session, action, period)
+        viewing = Viewing(caller.person.public_id, caller.address, camera, action, period)
         is_new = self._note(viewing)
         if period is not None:
             self._note(viewing._replace(period=None))
         if is_new:
             self._forget(self._clock.monotonic())
-            await self._begin(viewing, caller, city_id)
+            await self._begin(viewing, caller, city_id, session)
 
     def _note(self, viewing: Viewing) -> bool:
         """True when it begins now."""
@@ -69,8 +71,8 @@ class ViewingAudit:
         self._seen.move_to_end(viewing)
         return last_s is None or now_s - last_s > self._idle_s
 
-    async def _begin(self, viewing: Viewing, caller: Caller, city_id: int) -> None:
-        facts: dict[str, Fact] = {"session": viewing.session} if viewing.session else {}
+    async def _begin(self, viewing: Viewing, caller: Caller, city_id: int, session: str) -> None:
+        facts: dict[str, Fact] = {"session": session} if session else {}
         if viewing.period is not None:
             facts |= dict(zip(("start", "end"), map(rfc3339, viewing.period), strict=True))
         entry = Entry(viewing.action, caller.who, city_id, Subject("camera", viewing.camera), facts=facts)

@@ -8,7 +8,6 @@ import { Session } from "./live_session.js";
 import { WhepSource } from "./live_whep.js";
 
 const BACKOFF_MS = [500, 1000, 2000, 3500, 5000];
-const ASK_AGAIN = 4;
 /** What cannot be played will not be playable in five seconds. */
 const NO_CODEC_MS = 30_000;
 const LOOK_EVERY_MS = 250;
@@ -162,8 +161,6 @@ export class Live {
       if (signal.aborted) return;
       if (this.#shown?.over) this.#hide();
       this.again = true;
-      // No signal and no right look alike at every address: whether it may be watched at all is asked now and then.
-      if (failures % ASK_AGAIN === 0) this.#session.close();
       failures += 1;
       const backoff = BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)];
       await this.#pause(this.trouble === "codec" ? NO_CODEC_MS : backoff, signal);

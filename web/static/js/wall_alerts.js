@@ -4,6 +4,8 @@ const FIRST_AGAIN_MS = 1000;
 const LAST_AGAIN_MS = 30_000;
 const LOUD = ["raised", "reminded"];
 
+const isLoud = ({ event, kind }) => LOUD.includes(event) || (event === "again" && kind === "wanted_plate");
+
 /** Calls `alarm` with the id of a camera whenever it has an alert; for ever, whatever happens to the connection. */
 export function hearAlerts(key, alarm) {
   let again = FIRST_AGAIN_MS;
@@ -13,7 +15,7 @@ export function hearAlerts(key, alarm) {
     socket.onmessage = ({ data }) => {
       again = FIRST_AGAIN_MS;
       const message = JSON.parse(data);
-      if (message.type === "alert" && LOUD.includes(message.event) && message.camera_id) alarm(message.camera_id);
+      if (message.type === "alert" && isLoud(message) && message.camera_id) alarm(message.camera_id);
     };
     socket.onclose = () => {
       setTimeout(connect, again * (0.5 + Math.random() / 2));
