@@ -46,7 +46,7 @@ async def test_somebody_who_was_added_chooses_a_password_and_sees_the_cameras_of
 
 async def _read_password(page: Page) -> str:
     """While it is shown, to be told to whom it is for."""
-    await expect(page.get_by_role("dialog", name="Diga isto a")).to_be_visible()
+    await expect(page.get_by_role("dialog", name="Diga isto a")).to_be_visible(timeout=20_000)
     return await page.locator("#told-text").inner_text()
 
 
