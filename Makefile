@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+BUILD_PYTHON ?= /usr/bin/python3
 
 BIN := .venv/bin
 SETUP := @cd packaging && exec $(PYTHON) -m setup
@@ -10,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 6 --dist worksteal --durations 10 --igno
 NO_COLOUR := $(if $(CI),--color=no)
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup setup-run setup-test setup-bench run test pytest check lint bench clean
+.PHONY: help python setup setup-run setup-test setup-bench run test pytest check lint bench clean executable deb package-test
 .NOTPARALLEL:
 
 help:
@@ -20,6 +21,9 @@ help:
 	@echo 'make test    set everything up and run the tests (PYTEST_ARGS="-k breaker" goes to pytest)'
 	@echo 'make check   lint, formatting, types, import rules, then the tests'
 	@echo 'make bench   every benchmark: a table, and bench.json'
+	@echo 'make executable     the program as one folder that needs no Python, in dist/'
+	@echo 'make deb            the Debian package of it, with MediaMTX and the units, in dist/'
+	@echo 'make package-test   both built twice, and the package tried on clean Debian machines (root, about 15 minutes)'
 	@echo 'make clean   remove what the above made; recordings in demo-data stay'
 	@echo
 	@echo 'PYTHON=/usr/bin/python3.13 names another Python; MEDIAMTX_BINARY=path names a MediaMTX you have.'
@@ -59,6 +63,16 @@ pytest:
 
 bench: setup-bench
 	$(BIN)/python tests/bench
+
+executable: setup-run
+	@cd packaging && exec $(PYTHON) -m executable --python $(BUILD_PYTHON)
+
+deb: executable
+	@cd packaging && exec $(PYTHON) -m deb
+
+package-test: setup-test deb
+	lintian --fail-on error,warning dist/vmsd_*.deb
+	VMSD_TEST_PACKAGES=1 $(BIN)/python -m pytest -q tests/packaging --durations 10 $(NO_COLOUR)
 
 clean:
 	rm -rf .venv web/node_modules web/static/vendor mediamtx/bin build dist bench.json .hypothesis

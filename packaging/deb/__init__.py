@@ -1,0 +1,1 @@
+"""Builds the Debian package: the executable, MediaMTX, the units, and what an operator reads."""

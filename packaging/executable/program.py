@@ -1,0 +1,86 @@
+"""The build as a whole: its environment, the folder, the papers that go with it, and one archive of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from executable import archive, environment, folder, licences, sbom
+from executable.command import BuildError, run, say
+from executable.contents import find_contents
+from executable.place import Place
+
+ROOT = Path(__file__).resolve().parents[2]
+INSIDE = "VMSD_BUILD_INSIDE"
+"""Set once the build runs in its own environment, which knows what the program is made of."""
+
+
+def main(argv: list[str]) -> int:
+    options = parse(argv)
+    place = Place(ROOT, options.work.resolve(), options.out.resolve())
+    try:
+        if os.environ.get(INSIDE):
+            build(place)
+            return 0
+        require_tools(options.python)
+        require_assets(place)
+        environment.prepare(place, options.python)
+        return go_inside(place, argv)
+    except BuildError as error:
+        say(f"the executable cannot be built: {error}")
+        return 1
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="executable", description=__doc__)
+    add = parser.add_argument
+    add("--python", default="/usr/bin/python3", help="the Python that goes into it; needs its shared library")
+    add("--work", type=Path, default=ROOT / "build/executable", help="for what is only needed on the way")
+    add("--out", type=Path, default=ROOT / "dist", help="where the folder and the archive go")
+    return parser.parse_args(argv)
+
+
+def require_tools(python: str) -> None:
+    """What PyInstaller needs of the machine: to look into libraries, and Python as one of them."""
+    look = "import sysconfig as s, pathlib as p; print(p.Path(s.get_config_var('LIBDIR'), s.get_config_var('INSTSONAME')).exists())"
+    if shutil.which("objdump") is None:
+        raise BuildError("objdump is missing. As root: apt-get install binutils")
+    if run([python, "-c", look]).strip() != "True":
+        raise BuildError(
+            f"{python} has no shared library. Debian's has: apt-get install python3-venv libpython3-stdlib libpython3-dev"
+        )
+
+
+def require_assets(place: Place) -> None:
+    """What the set-up makes, and the executable only takes."""
+    for name in ("web/static/vendor/hls.light.min.js", "web/locale/pt_BR/LC_MESSAGES/vmsd.mo"):
+        if not (place.root / name).is_file():
+            raise BuildError(f"{name} is missing: run `make setup` first")
+
+
+def go_inside(place: Place, argv: list[str]) -> int:
+    """Reproducible: the order in which PyInstaller meets things depends on hashes, times on the clock."""
+    fixed = {
+        INSIDE: "1",
+        "PYTHONHASHSEED": "0",
+        "SOURCE_DATE_EPOCH": str(archive.epoch(place.root)),
+        "LC_ALL": "C.UTF-8",
+    }
+    words = [place.python, "-m", "executable", *argv]
+    return subprocess.run(words, env={**os.environ, **fixed}, check=False).returncode  # noqa: S603 - ourselves
+
+
+def build(place: Place) -> None:
+    say(f"building {place.name}")
+    folder.freeze(place)
+    contents = find_contents(place)
+    licences.collect(place, contents)
+    sbom.write(place.folder / sbom.NAME, place, contents)
+    archive.settle(place.folder)
+    file = archive.pack(place.folder)
+    size_mb = sum(one.stat().st_size for one in place.folder.rglob("*") if one.is_file() and not one.is_symlink()) / 1e6
+    say(f"{place.folder}: {size_mb:.0f} MB")
+    say(f"{archive.sha256(file)}  {file}")
