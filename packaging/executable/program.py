@@ -14,6 +14,7 @@ from executable.contents import find_contents
 from executable.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = "from sysconfig import get_config_var as v; print(v('LIBDIR'), v('INSTSONAME'))"
 INSIDE = "VMSD_BUILD_INSIDE"
 """Set once the build runs in its own environment, which knows what the program is made of."""
 
@@ -45,13 +46,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def require_tools(python: str) -> None:
     """What PyInstaller needs of the machine: to look into libraries, and Python as one of them."""
-    look = "import sysconfig as s, pathlib as p; print(p.Path(s.get_config_var('LIBDIR'), s.get_config_var('INSTSONAME')).exists())"
     if shutil.which("objdump") is None:
-        raise BuildError("objdump is missing. As root: apt-get install binutils")
-    if run([python, "-c", look]).strip() != "True":
-        raise BuildError(
-            f"{python} has no shared library. Debian's has: apt-get install python3-venv libpython3-stdlib libpython3-dev"
-        )
+        raise BuildError("objdump is missing. What to do, as root: apt-get install binutils")
+    folder, name = run([python, "-c", LIBRARY]).split()
+    if not Path(folder, name).exists():
+        raise BuildError(f"{python} has no {name}. What to do, as root: apt-get install {name.partition('.so')[0]}")
 
 
 def require_assets(place: Place) -> None:
