@@ -18,7 +18,6 @@ DIST = Path(os.environ.get("VMSD_TEST_DIST", ROOT / "dist"))
 PACKAGES = (
     "systemd,systemd-sysv,dbus,udev,nftables,iproute2,procps,kmod,e2fsprogs,man-db,debconf,tzdata,curl,ca-certificates"
 )
-MIRROR = "http://deb.debian.org/debian"
 PREPARE = """
 set -e
 mount --make-rprivate /
@@ -51,7 +50,7 @@ def machine(suite: str, name: str) -> Path:
     clean, copy = WORK / suite / "clean", WORK / suite / name
     if not (clean / "etc/debian_version").exists():
         clean.parent.mkdir(parents=True, exist_ok=True)
-        words = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", suite, "/media/clean", MIRROR]
+        words = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", suite, "/media/clean"]
         subprocess.run(["unshare", "--mount", "sh", "-c", PREPARE, "make", clean.parent, *words], check=True)
     shutil.rmtree(copy, ignore_errors=True)
     subprocess.run(["cp", "--archive", "--reflink=auto", clean, copy], check=True)
