@@ -2,73 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sqlite3
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import click
 
 from vmsd import __version__
 from vmsd.camera_file import read_camera_file
+from vmsd.commands.base import Commands, config_option, wait_for
 from vmsd.config import load_settings
-from vmsd.errors import BadSetting, Invalid, VmsdError
 from vmsd.model.person import ALL_VERBS, GUARD_VERBS, Role, Verb
-
-EXIT_BAD_SETTING = 78
-"""EX_CONFIG of sysexits.h: systemd is told not to restart a daemon that ended so."""
-EXIT_STOPPED = 130
-"""What a shell says of a command ended by Ctrl+C."""
-CONFIG = click.Path(dir_okay=False, path_type=Path)
-DEFAULT_CONFIG = Path("/etc/vmsd/vmsd.toml")
-
-Answer = TypeVar("Answer")
-
-
-class Commands(click.Group):
-    """Says what went wrong in one line on standard error."""
-
-    def main(self, *args: Any, **extra: Any) -> NoReturn:
-        """As click's own, but a mistake in the words of a command is one line too."""
-        extra["standalone_mode"] = False
-        try:
-            code = super().main(*args, **extra)
-        except click.ClickException as error:
-            click.echo(f"vmsd: {error.format_message()}", err=True)
-            sys.exit(error.exit_code)
-        except click.Abort:
-            sys.exit(EXIT_STOPPED)
-        sys.exit(code if isinstance(code, int) else 0)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BadSetting as error:
-            click.echo(f"vmsd: {error}", err=True)
-            ctx.exit(EXIT_BAD_SETTING)
-        except Invalid as error:
-            fields = "; ".join(f"{one.pointer.strip('/')}: {one.detail}" for one in error.problems)
-            raise click.ClickException(f"{error}: {fields}" if fields else str(error)) from error
-        except sqlite3.Error as error:
-            raise click.ClickException(f"the database cannot be used: {error}") from error
-        except (VmsdError, OSError) as error:
-            raise click.ClickException(str(error)) from error
-
-
-def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--config", "config_file", type=CONFIG, default=DEFAULT_CONFIG, show_default=True, help="the settings"
-    )(command)
-
-
-def wait_for(work: Awaitable[Answer]) -> Answer:
-    async def run() -> Answer:
-        return await work
-
-    return asyncio.run(run())
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -78,6 +78,10 @@ class Segment:
         return [box.kind for box in self.boxes]
 
     @property
+    def has_header(self) -> bool:
+        return self.kinds[:2] == ["ftyp", "moov"]
+
+    @property
     def moov(self) -> Box:
         return self.boxes[1]
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from tests.contract.contract_boxes import Segment
+
 _T = TypeVar("_T")
 
 if TYPE_CHECKING:
@@ -195,8 +197,11 @@ class Server:
         return sorted((self.recordings / name).glob("*.mp4"))
 
     def wait_files(self, name: str, count: int, within_s: float = 15) -> list[Path]:
+        """Segments whose header is on disk: for a moment after it was made, a file has none."""
         return wait_for(
-            lambda: files if len(files := self.files(name)) >= count else None,
+            lambda: (
+                files if len(files := [one for one in self.files(name) if Segment(one).has_header]) >= count else None
+            ),
             within_s,
             f"{count} of {name}",
         )

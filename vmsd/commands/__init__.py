@@ -1,0 +1,1 @@
+"""The operator's commands that are groups of their own, a file each; `cli` gathers them."""
