@@ -14,11 +14,11 @@ from vmsd.api.door import city_of, verb_of
 from vmsd.api.ids import id_in_path
 from vmsd.api.operation import operation
 from vmsd.api.timeline import MonthAtMost
-from vmsd.clock import rfc3339
 from vmsd.errors import FieldProblem, Invalid, NotFound
 from vmsd.model.camera import Camera
-from vmsd.model.mark import MOST_MS, Box, Mark
-from vmsd.model.shapes import Id, Ratio, Time
+from vmsd.model.mark import MOST_MS, Box
+from vmsd.model.shapes import Id
+from vmsd.services.mark_answers import MarkAnswer, shown
 from vmsd.services.marks import NewMark, is_own_type
 
 TYPE = r"^[a-z][a-z0-9_-]{0,39}$"
@@ -64,20 +64,6 @@ class MarksOf(MonthAtMost):
     limit: int = Field(500, ge=1, le=5000, description="Where there are more, the strongest.")
 
 
-class MarkAnswer(TypedDict):
-    """`source` is the token or person it came from, empty for what the box itself saw."""
-
-    id: Id
-    camera_id: Id
-    type: Annotated[str, Field(examples=["motion"])]
-    time: Time
-    end: Time
-    score: Ratio | None
-    box: Annotated[list[float] | None, Field(description="x, y, width, height: shares of the picture.")]
-    text: str
-    source: str
-
-
 class ReportedAnswer(MarkAnswer):
     """`alert_id` is that of the alert it raised, or joined."""
 
@@ -100,7 +86,7 @@ async def add_event(request: web.Request) -> web.Response:
         raise Invalid("some fields were refused", problem) from None
     mark, raised = await city.marks.add(_new(body, camera))
     alert_id = None if raised is None else raised.alert.public_id
-    return json_answer({**_shown(mark, camera), "alert_id": alert_id}, 201)
+    return json_answer({**shown(mark, camera), "alert_id": alert_id}, 201)
 
 
 def _new(body: NewEvent, camera: Camera) -> NewMark:
@@ -123,18 +109,4 @@ async def list_marks(request: web.Request) -> web.Response:
     asked, city = query_of(request, MarksOf), city_of(request)
     camera = await city.cameras.get(id_in_path(request, "camera_id", "camera"), verb_of(request), removed_too=True)
     found = await city.marks.between(camera, asked.start_ms, asked.end_ms, limit=asked.limit, type_=asked.type)
-    return json_answer({"camera_id": camera.public_id, "items": [_shown(mark, camera) for mark in found]})
-
-
-def _shown(mark: Mark, camera: Camera) -> MarkAnswer:
-    return {
-        "id": mark.public_id,
-        "camera_id": camera.public_id,
-        "type": mark.type,
-        "time": rfc3339(mark.start_ms),
-        "end": rfc3339(mark.end_ms),
-        "score": mark.score,
-        "box": None if mark.box is None else list(mark.box),
-        "text": mark.text,
-        "source": mark.source,
-    }
+    return json_answer({"camera_id": camera.public_id, "items": [shown(mark, camera) for mark in found]})

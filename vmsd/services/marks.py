@@ -17,6 +17,7 @@ from vmsd.model.mark import MOTION, Box, Mark, MotionRule
 from vmsd.services.alerts import AlertBook, NewAlert, Raised
 from vmsd.services.audit import AuditLog
 from vmsd.services.feed import Feed, News
+from vmsd.services.mark_answers import shown
 from vmsd.services.outbox import Outbox, OutboxItem
 from vmsd.store.marks import Marks
 from vmsd.store.motion_rules import MotionRules
@@ -153,28 +154,16 @@ def _alert(new: NewMark, mark: Mark) -> NewAlert:
 
 def item_of(mark: Mark, camera: Camera) -> OutboxItem:
     """What others are told of a mark; folded first when they cannot be reached."""
-    body = {**shown(mark), "camera_id": camera.public_id, "camera_name": camera.name}
+    body = {**shown(mark, camera), "camera_name": camera.name}
     return OutboxItem(TOPIC, body, priority=3, camera_id=camera.id)
 
 
 def news_of(city_id: int, mark: Mark, camera: Camera) -> News:
-    body = {"type": "mark", "camera_id": camera.public_id, "mark": mark.type, **shown(mark, "id", "time", "score")}
-    return News(city_id, body, camera=camera)
-
-
-def shown(mark: Mark, *names: str) -> dict[str, object]:
-    """In the words of the API; all of it, or these members."""
-    whole: dict[str, object] = {
-        "id": mark.public_id,
-        "type": mark.type,
-        "time": rfc3339(mark.start_ms),
-        "end": rfc3339(mark.end_ms),
-        "score": mark.score,
-        "box": None if mark.box is None else list(mark.box),
-        "text": mark.text,
-        "source": mark.source,
+    whole = shown(mark, camera)
+    body = {"type": "mark", "mark": whole["type"]} | {
+        name: value for name, value in whole.items() if name in ("id", "camera_id", "time", "score")
     }
-    return {name: whole[name] for name in names} if names else whole
+    return News(city_id, body, camera=camera)
 
 
 def is_own_type(type_: str) -> bool:

@@ -6,16 +6,12 @@ import struct
 from dataclasses import dataclass
 
 from vmsd.errors import BadMedia
+from vmsd.video.pictures import FRAMES, JPEG, PNG, SIDE_PX
 
-PNG = b"\x89PNG\r\n\x1a\n"
-SIDE_PX = 16_384
-"""Browsers draw nothing that is larger."""
 AREA_PX = 100_000_000
 """Decoded, a picture takes four bytes for each of them."""
 _NO_SIZE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers of JPEG that stand alone."""
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Those that begin a frame, and say its size."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ def look_at(data: bytes) -> Picture:
 def _picture(data: bytes) -> Picture | None:
     if data.startswith(PNG) and data[12:16] == b"IHDR":
         return Picture("image/png", *struct.unpack_from(">II", data, 16))
-    if data.startswith(b"\xff\xd8\xff"):
+    if data.startswith(JPEG):
         return _jpeg(data)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _webp(data)
@@ -58,7 +54,7 @@ def _jpeg(data: bytes) -> Picture | None:
             at += 1
         elif marker in _NO_SIZE:
             at += 2
-        elif marker in _FRAMES:
+        elif marker in FRAMES:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return Picture("image/jpeg", width, height)
         else:

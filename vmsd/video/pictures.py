@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from vmsd.errors import BadMedia
 from vmsd.model.detection import Crop
 
-MOST_SIDE, MOST_PIXELS = 16_384, 50_000_000
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+SIDE_PX = 16_384
+"""Browsers draw nothing that is larger."""
+MOST_PIXELS = 50_000_000
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers of JPEG that begin a frame, and say its size."""
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """One sign of filling is enough: with any number of them a picture full of them would take hours to look through."""
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_KEPT = _FRAMES | {0xC4, 0xCC, 0xDB, 0xDD, _SOS, 0xE0, 0xEE}
+_KEPT = FRAMES | {0xC4, 0xCC, 0xDB, 0xDD, _SOS, 0xE0, 0xEE}
 """Frames, tables, scans, JFIF's and Adobe's marks: no comments, no EXIF, nothing else."""
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _IHDR_BYTES = 13
@@ -23,15 +26,15 @@ _IHDR_BYTES = 13
 
 def clean_picture(content: bytes) -> Crop:
     """A JPEG or PNG that is whole, of a size that can be shown; `BadMedia` for everything else."""
-    if content.startswith(_JPEG):
+    if content.startswith(JPEG):
         return Crop("jpg", b"".join(_jpeg(content)))
-    if content.startswith(_PNG):
-        return Crop("png", _PNG + b"".join(_png(content)))
+    if content.startswith(PNG):
+        return Crop("png", PNG + b"".join(_png(content)))
     raise BadMedia("this is neither a JPEG nor a PNG")
 
 
 def _check_size(width: int, height: int) -> None:
-    if not (0 < width <= MOST_SIDE and 0 < height <= MOST_SIDE and width * height <= MOST_PIXELS):
+    if not (0 < width <= SIDE_PX and 0 < height <= SIDE_PX and width * height <= MOST_PIXELS):
         raise BadMedia("the picture is empty, or too large")
 
 
@@ -44,7 +47,7 @@ def _jpeg(content: bytes) -> Iterator[bytes]:
         if marker == _EOI:
             break
         end = at + _length(content, at)
-        if marker in _FRAMES:
+        if marker in FRAMES:
             _check_size(*reversed(_sides(content[at:end])))
             framed = True
         if marker == _SOS:
@@ -91,7 +94,7 @@ def _end_of_scan(content: bytes, at: int) -> int:
 
 
 def _png(content: bytes) -> Iterator[bytes]:
-    at, names = len(_PNG), list[bytes]()
+    at, names = len(PNG), list[bytes]()
     while not names or names[-1] != b"IEND":
         length, name = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
         chunk = content[at : at + 12 + length]
