@@ -70,6 +70,7 @@ function axis(startMs, endMs) {
     if (Number.parseInt(hourMinute(at), 10) % 4 !== 0) continue;
     const label = el("span", {}, hourMinute(at));
     label.style.left = `${((at - startMs) / DAY_MS) * 100}%`;
+    if (endMs - at < 2 * HOUR_MS) label.dataset.end = "";
     labels.push(label);
   }
   return el("div", { class: "strip__axis", "aria-hidden": "true" }, ...labels);
