@@ -137,7 +137,7 @@ async def test_a_plate_is_looked_for_by_keyboard_alone_and_its_reading_is_marked
     await reader.read(reader.square, "KLM9I76", datetime.now(UTC) - timedelta(seconds=5))
     await row.get_by_role("link", name="Leituras").click()
     await expect(rows(page)).to_contain_text("KLM9I76")
-    await expect(rows(page)).to_contain_text("Procurada")
+    await expect(rows(page)).to_contain_text("Gerou alerta")
     await clerk.open("/wanted")
     await row.get_by_role("button", name="Alterar").click()
     await page.get_by_label("Até").fill("2020-01-01T00:00")
