@@ -71,6 +71,14 @@ def load_box_key(data_dir: Path) -> BoxKey:
     return _parse(file.read_bytes())
 
 
+def read_box_key(file: Path) -> BoxKey:
+    """A key somebody else made; raises `BadSetting` for what is none, or not there."""
+    try:
+        return _parse(file.read_bytes())
+    except FileNotFoundError as error:
+        raise BadSetting(f"there is no {NAME}") from error
+
+
 def _parse(pem: bytes) -> BoxKey:
     try:
         private = load_pem_private_key(pem, password=None)

@@ -19,12 +19,15 @@ import structlog
 
 from vmsd.clock import Clock, rfc3339
 from vmsd.config import Settings
+from vmsd.errors import StorageFull
 from vmsd.host.durable import sync
 from vmsd.host.volume import OWN_FOLDER, read_marker
 from vmsd.model.audit import Action, Entry
 from vmsd.services.disk_thread import DiskThread
+from vmsd.services.safekeeping import Safekeeping
 from vmsd.services.storage import DiskWatch
 from vmsd.store.database import Database, open_database
+from vmsd.store.former import keep_former, refuse_newer
 from vmsd.store.rescue import is_sound, set_aside, snapshot_volume
 
 log = structlog.get_logger()
@@ -41,8 +44,16 @@ class Backup:
     every_s: ClassVar[float] = 3600.0
     deadline_s: ClassVar[float] = 600.0
 
-    def __init__(self, database: Database, recordings_dir: Path, watch: DiskWatch, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        recordings_dir: Path,
+        watch: DiskWatch,
+        clock: Clock,
+        safekeeping: Safekeeping | None = None,
+    ) -> None:
         self._database = database
+        self._safekeeping = safekeeping or Safekeeping(clock.monotonic())
         self._folder = recordings_dir / OWN_FOLDER / SNAPSHOTS
         self._watch = watch
         self._clock = clock
@@ -56,6 +67,20 @@ class Backup:
         await self._database.back_up(temporary)
         name = await self._thread.run(keep, temporary, rfc3339(self._clock.wall_ms()))
         log.info("database.backed_up", snapshot=name)
+        await self._tell()
+
+    async def _tell(self) -> None:
+        known = self._safekeeping
+        known.last_s, known.last_ms = self._clock.monotonic(), self._clock.wall_ms()
+        shares_disk = await self._thread.run(share_disk, self._database.path, self._folder)
+        if shares_disk and not known.shares_disk and not known.may_share_disk:
+            log.warning("database.snapshots_on_same_disk", folder=str(self._folder))
+        known.shares_disk = shares_disk
+
+
+def share_disk(database: Path, folder: Path) -> bool:
+    """Whether both are on one file system: what breaks it takes the database and its copies at once."""
+    return database.stat().st_dev == folder.stat().st_dev
 
 
 def prepare(folder: Path) -> Path:
@@ -129,6 +154,21 @@ def set_aside_if_corrupt(settings: Settings, now_ms: int) -> bool:
     return True
 
 
+def keep_before_migrating(settings: Settings) -> None:
+    """A copy of what an older program left; without room for one the hourly snapshots are all there is.
+
+    Raises `BadSetting` for a database that a newer program has changed.
+    """
+    refuse_newer(settings.database)
+    try:
+        copy = keep_former(settings.database)
+    except (OSError, StorageFull) as error:
+        log.warning("database.not_copied", error=str(error))
+        return
+    if copy is not None:
+        log.warning("database.copied_before_migration", copy=copy.name)
+
+
 @dataclass(frozen=True)
 class Recovery:
     """That the database is not the one it was: `snapshot` is None when there was none to put in its place."""
@@ -156,6 +196,7 @@ async def open_or_recover(
     corrupt = not beside_daemon and await asyncio.to_thread(set_aside_if_corrupt, settings, now_ms)
     snapshot = await asyncio.to_thread(restore_if_missing, settings, now_ms)
     recovery = Recovery(corrupt, snapshot) if corrupt or snapshot else None
+    await asyncio.to_thread(keep_before_migrating, settings)
     ballast_bytes = settings.disk.ballast_bytes
     async with open_database(settings.database, ballast_bytes=ballast_bytes, checkpoints=not beside_daemon) as database:
         yield database, recovery
