@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from aiohttp import web
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from vmsd.api.bodies import Body, Query, json_answer, parse, query_of, read_body
+from vmsd.api.bodies import Body, Query, json_answer, parse, query_of, read_body, read_bytes
 from vmsd.api.camera_bodies import NewCamera, fields_of
 from vmsd.api.door import city_of
 from vmsd.api.operation import operation
 from vmsd.api.site import SITE
+from vmsd.camera_file import read_cameras
 from vmsd.clock import Clock
 from vmsd.errors import FieldProblem, Invalid
 from vmsd.model.shapes import Count, Id
 from vmsd.services.cameras import CityCameras
 
 MOST_CAMERAS = 500
+TEXT = "text/plain"
 DEADLINE_S = 60.0
 """Names nobody answers for take seconds each: what is not done by then is to be sent again."""
 
@@ -35,6 +37,10 @@ class CameraBatch(Body):
 
 class Import(Query):
     dry_run: bool = False
+
+
+class ImportedFile(Import):
+    format: Literal["csv", "toml"] = Field(description="TOML holds [[camera]] tables, CSV begins with a heading line.")
 
 
 class RefusedField(TypedDict):
@@ -59,10 +65,34 @@ class ImportAnswer(TypedDict):
 @operation(body=CameraBatch, answer=ImportAnswer, status=201, also={200: "A dry run, or some rows were refused."})
 async def import_cameras(request: web.Request) -> web.Response:
     """Each by itself, in order: one that is refused keeps none of the others out. A dry run adds none."""
-    dry_run = query_of(request, Import).dry_run
     batch = await read_body(request, CameraBatch)
+    return await _imported(request, batch.cameras, dry_run=query_of(request, Import).dry_run)
+
+
+@operation(
+    takes=TEXT,
+    answer=ImportAnswer,
+    status=201,
+    also={200: "A dry run, or some rows were refused."},
+    errors=(400, 408, 413, 415),
+)
+async def import_camera_file(request: web.Request) -> web.Response:
+    """As `import_cameras`, from a file such as a spreadsheet makes: its fields are those of `add_camera`."""
+    query = query_of(request, ImportedFile)
+    if request.content_type != TEXT:
+        raise web.HTTPUnsupportedMediaType
+    found = read_cameras(await read_bytes(request), query.format, "the file")
+    if len(found.rows) > MOST_CAMERAS:
+        problem = FieldProblem("", f"a file holds at most {MOST_CAMERAS} cameras")
+        raise Invalid("there are too many cameras in it", problem)
+    return await _imported(request, found.rows, dry_run=query.dry_run, as_text=found.as_text)
+
+
+async def _imported(
+    request: web.Request, rows: Sequence[dict[str, Any]], *, dry_run: bool, as_text: bool = False
+) -> web.Response:
     clock = request.app[SITE].clock
-    results = await import_rows(city_of(request).cameras, batch.cameras, clock, dry_run=dry_run)
+    results = await import_rows(city_of(request).cameras, rows, clock, dry_run=dry_run, as_text=as_text)
     refused = sum("errors" in result for result in results)
     answer: ImportAnswer = {"items": results, "added": 0 if dry_run else len(results) - refused, "refused": refused}
     return json_answer(answer, 200 if dry_run or refused else 201)

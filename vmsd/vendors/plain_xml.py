@@ -13,15 +13,17 @@ MOST_DEPTH = 24
 MOST_ELEMENTS = 4000
 MOST_CHARS = 2000
 """Of one text; what is longer is cut."""
+MOST_ATTRIBUTES = 16
 
 
 @dataclass
 class Element:
-    """`name` without its namespace."""
+    """`name` and the names of `attributes` without their namespaces."""
 
     name: str
     text: str = ""
     children: list[Element] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
 
     def walk(self) -> Iterator[Element]:
         """This one and all below, as they stand in the document."""
@@ -33,9 +35,15 @@ class Element:
         """The first of this name, in whatever depth; capitals do not count."""
         return next((one for one in self.walk() if one.name.lower() == name.lower()), None)
 
-    def text_of(self, name: str) -> str:
-        """Empty where there is none."""
-        found = self.find(name)
+    def find_all(self, name: str) -> list[Element]:
+        """All of this name, in whatever depth."""
+        return [one for one in self.walk() if one.name.lower() == name.lower()]
+
+    def text_of(self, *path: str) -> str:
+        """Of the first of the first name, within it of the second, and so on; empty where there is none."""
+        found: Element | None = self
+        for name in path:
+            found = found.find(name) if found else None
         return found.text.strip() if found else ""
 
 
@@ -45,11 +53,11 @@ class _Builder:
         self._open: list[Element] = []
         self._elements = 0
 
-    def start(self, name: str, _attributes: dict[str, str]) -> None:
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
         if self._elements > MOST_ELEMENTS or len(self._open) >= MOST_DEPTH:
             raise Malformed("this XML is too deep or too long")
-        element = Element(name.rpartition(":")[2])
+        element = Element(name.rpartition(":")[2], attributes=_kept(attributes))
         if self._open:
             self._open[-1].children.append(element)
         else:
@@ -69,6 +77,7 @@ def parse_xml(raw: bytes) -> Element:
     if len(raw) > MOST_BYTES:
         raise Malformed("this XML is too long")
     builder, parser = _Builder(), expat.ParserCreate()
+    parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse
     parser.EntityDeclHandler = _refuse
     parser.StartElementHandler = builder.start
@@ -82,6 +91,11 @@ def parse_xml(raw: bytes) -> Element:
     if builder.root is None:
         raise Malformed("this is no XML")
     return builder.root
+
+
+def _kept(attributes: dict[str, str]) -> dict[str, str]:
+    first = list(attributes.items())[:MOST_ATTRIBUTES]
+    return {name.rpartition(":")[2]: value[:MOST_CHARS] for name, value in first}
 
 
 def _refuse(*_: object) -> None:
