@@ -105,6 +105,10 @@ class CityTimeline:
             coverage=recorded.coverage,
         )
 
+    async def recorded(self, camera: Camera, start_ms: int, end_ms: int) -> Recorded:
+        """What there is and what is not, without the reasons."""
+        return await self._recorded(camera, await self._life(camera), start_ms, end_ms)
+
     async def days(self, camera: Camera, year: int, month: int) -> Sequence[CalendarDay]:
         """The days of the month in which the camera could have recorded something."""
         days = [(day, self._midnight(day), self._midnight(day + timedelta(1))) for day in _days_of(year, month)]

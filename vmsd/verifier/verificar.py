@@ -1,6 +1,6 @@
-"""Verifica um pacote de evidência ou uma certidão de continuidade, sem rede e sem instalar nada.
+"""Verifica um pacote de evidência, uma certidão de continuidade ou um laudo de aceite, sem rede e sem instalar nada.
 
-Checks an evidence package or a continuity certificate, offline, with nothing but Python 3.8 or newer.
+Checks an evidence package, a continuity certificate or an acceptance report, offline, with Python 3.8 or newer alone.
 
     python3 verificar.py PACOTE.zip | PASTA | certidao.json [--fingerprint HEX] [--lang pt|en] [--json]
 
@@ -998,6 +998,9 @@ def describe_camera(camera: Mapping[str, Any]) -> dict[str, Any]:
 # --- the certificate ---
 
 CERTIFICATE_SHAPE = {"certificate": {"format": "text"}, "signature": SIGNATURE_SHAPE}
+CONTINUITY, ACCEPTANCE = "vmsd-continuity/1", "vmsd-acceptance/1"
+FORMATS = (CONTINUITY, ACCEPTANCE)
+ACCEPTED = {"name": "text", "result": "text"}
 
 
 def check_certificate(report: Report, name: str, data: bytes, fingerprint: str | None) -> None:
@@ -1009,7 +1012,7 @@ def check_certificate(report: Report, name: str, data: bytes, fingerprint: str |
     certificate, signature = value["certificate"], value["signature"]
     if set(value) != set(CERTIFICATE_SHAPE) or set(signature) != set(SIGNATURE_SHAPE):
         report.say("certificate_unreadable", name, "field")
-    if certificate["format"] != "vmsd-continuity/1":
+    if certificate["format"] not in FORMATS:
         report.say("certificate_unreadable", name, "format")
     if signature["algorithm"] != "Ed25519":
         report.say("signature_changed", name)
@@ -1085,9 +1088,14 @@ LABELS = {
     "custody": ("Custódia", "Custody"),
     "checked": ("Conferido", "Checked"),
     "coverage": ("Cobertura", "Coverage"),
+    "acceptance": ("Laudo de aceite", "Acceptance report"),
+    "outcome": ("Resultado do laudo", "Outcome of the report"),
+    "installer": ("Instalado por", "Installed by"),
     "notes": ("Avisos da própria caixa", "What the box itself says"),
     "findings": ("O QUE ESTÁ ERRADO", "WHAT IS WRONG"),
 }
+PASSED = {True: ("APROVADO", "PASSED"), False: ("NÃO APROVADO", "NOT PASSED")}
+MARKS = {"pass": ("aprovada", "passed"), "warn": ("com aviso", "with a warning"), "fail": ("REPROVADA", "FAILED")}
 CLOCK_WORDS = {True: ("confiável", "trusted"), False: ("NÃO confiável", "NOT trusted")}
 CAUSES = {
     "camera": "câmera sem sinal",
@@ -1193,6 +1201,9 @@ class Words:
     def _certificate(self, certificate: Mapping[str, Any]) -> Iterator[str]:
         named = {name: _inner(certificate, name, "name") for name in ("city", "camera")}
         period = [_inner(certificate, "period", name) for name in ("start", "end")]
+        if certificate.get("format") == ACCEPTANCE:
+            yield from self._acceptance(certificate)
+            return
         yield self._line("certificate", certificate.get("id"))
         yield self._line("where", named["city"], certificate.get("site"))
         yield self._line("made", certificate.get("issued_at"))
@@ -1203,6 +1214,20 @@ class Words:
         if next(misfits(gaps, [GAP]), None) is None:
             yield from self._gaps(gaps)  # type: ignore[arg-type]
 
+    def _acceptance(self, certificate: Mapping[str, Any]) -> Iterator[str]:
+        """Whether the site passed, and each camera with what it came to."""
+        passed = certificate.get("passed")
+        yield self._line("acceptance", certificate.get("id"))
+        yield self._line("outcome", PASSED[passed is True][self._number])
+        yield self._line("where", _inner(certificate, "city", "name"), certificate.get("site"))
+        yield self._line("installer", certificate.get("installer"))
+        yield self._line("made", certificate.get("issued_at"))
+        yield self._line("period", " - ".join(str(_inner(certificate, "period", name)) for name in ("start", "end")))
+        cameras = certificate.get("cameras")
+        if next(misfits(cameras, [ACCEPTED]), None) is None:
+            for camera in cameras:  # type: ignore[union-attr]
+                yield self._line("camera", camera["name"], _mark(camera["result"], self._number))
+
     def _list(self, label: str, findings: Sequence[Finding]) -> Iterator[str]:
         if not findings:
             return
@@ -1212,6 +1237,10 @@ class Words:
             for finding in alike[:SHOWN]:
                 yield f"  {shown(finding.path)}: {finding.words(self._language)} [{code}]"
             yield from self._more(len(alike))
+
+
+def _mark(result: str, number: int) -> str:
+    return MARKS[result][number] if result in MARKS else result
 
 
 def _inner(outer: Mapping[str, Any], name: str, inner: str) -> Any:
