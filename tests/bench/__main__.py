@@ -27,6 +27,7 @@ MODULES = (
     "export",
     "latency",
     "grid",
+    "fleet",
 )
 
 

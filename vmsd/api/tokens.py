@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from vmsd.api.account_bodies import AnyVerb, Label, Whose
+from vmsd.api.account_bodies import Label, Whose
 from vmsd.api.bodies import Body, Moment, Page, json_answer, naming_cursor, page_of, query_of, read_body
 from vmsd.api.door import CITY_HEADER, caller_of
 from vmsd.api.ids import find_id, id_in_path
@@ -16,7 +17,7 @@ from vmsd.api.operation import operation
 from vmsd.api.site import SITE
 from vmsd.clock import rfc3339
 from vmsd.errors import Malformed, NotAllowed, NotLoggedIn
-from vmsd.model.person import Verb
+from vmsd.model.person import ScopeWord, Verb
 from vmsd.model.shapes import Id, Listing, Time
 from vmsd.services.privileges import (
     knows_only_itself,
@@ -25,31 +26,42 @@ from vmsd.services.privileges import (
     refuse_unknown_token,
     scope_of_new_token,
 )
-from vmsd.services.tokens import LONGEST_DAYS, USUAL_DAYS, IssuedToken
+from vmsd.services.tokens import LONGEST_DAYS, LONGEST_STATUS_DAYS, USUAL_DAYS, IssuedToken
 from vmsd.store.tokens import ApiToken
 
 HOUR_MS = 3_600_000
 _VERB = "|".join(Verb)
-VerbWords = Annotated[str, Field(pattern=rf"^(({_VERB})( ({_VERB}))*)?$")]
+VerbWords = Annotated[str, Field(pattern=rf"^({ScopeWord.STATUS_READ}|(({_VERB})( ({_VERB}))*)?)$")]
+AnyWord = Annotated[ScopeWord, Field(strict=False)]
 
 
 def _from_words(value: Any) -> Any:
     return value.split() if isinstance(value, str) else value
 
 
+def _stands_alone(words: list[ScopeWord] | None) -> list[ScopeWord] | None:
+    if words is not None and ScopeWord.STATUS_READ in words and len(set(words)) > 1:
+        raise PydanticCustomError("alone", "status:read stands alone")
+    return words
+
+
 class NewToken(Body):
     name: Label = Field(examples=["Painel da prefeitura"])
     scope: (
-        Annotated[list[AnyVerb], BeforeValidator(_from_words, json_schema_input_type=list[AnyVerb] | VerbWords)] | None
+        Annotated[list[AnyWord], BeforeValidator(_from_words, json_schema_input_type=list[AnyWord] | VerbWords)] | None
     ) = Field(
         None,
         max_length=50,
         description="What it may do at most, of what its owner may: verbs, in a list or with spaces between them. "
-        "None of them: status and figures alone. Null: all the caller may.",
+        "None of them: status and figures alone. Null: all the caller may. `status:read` stands alone: for a central "
+        "office, which reads `/api/v1/status` and `/metrics` with it and is kept out of everything else.",
     )
     expires_at: Moment | None = Field(
-        None, description=f"At most {LONGEST_DAYS} days away; {USUAL_DAYS} days if nothing is said."
+        None,
+        description=f"At most {LONGEST_DAYS} days away, of a `status:read` token {LONGEST_STATUS_DAYS}; "
+        f"{USUAL_DAYS} days if nothing is said.",
     )
+    _alone = field_validator("scope")(_stands_alone)
 
 
 class Rotation(Body):
@@ -60,7 +72,7 @@ class TokenAnswer(TypedDict):
     id: Id
     name: Annotated[str, Field(examples=["Painel da prefeitura"])]
     prefix: Annotated[str, Field(description="How its secret begins.", examples=["vmsd_Q2hhb"])]
-    scope: list[Verb]
+    scope: list[ScopeWord]
     person: Annotated[Whose, Field(description="In whose name it acts.")]
     created_at: Time
     expires_at: Time
@@ -105,7 +117,9 @@ async def add_token(request: web.Request) -> web.Response:
     """Of the caller's own; it never may more than they. Made with a token, it does not outlive that one."""
     body = await read_body(request, NewToken)
     site, caller, own = request.app[SITE], caller_of(request), await _own(request)
-    scope = scope_of_new_token(caller, None if body.scope is None else frozenset(body.scope))
+    status_only = body.scope is not None and ScopeWord.STATUS_READ in body.scope
+    wanted = None if body.scope is None or status_only else frozenset(Verb(word) for word in body.scope)
+    scope = scope_of_new_token(caller, wanted)
     issued = await site.tokens.add(
         caller.person,
         body.name,
@@ -113,6 +127,7 @@ async def add_token(request: web.Request) -> web.Response:
         caller.who,
         expires_ms=round(body.expires_at.timestamp() * 1000) if body.expires_at else None,
         latest_ms=own.expires_ms if own else None,
+        status_only=status_only,
     )
     return json_answer(_issued(request, issued), 201, {"Location": f"/api/v1/tokens/{issued.token.public_id}"})
 
@@ -183,7 +198,7 @@ def shown(request: web.Request, token: ApiToken) -> TokenAnswer:
         "id": token.public_id,
         "name": token.name,
         "prefix": token.prefix,
-        "scope": sorted(token.scope),
+        "scope": list(token.words),
         "person": {"id": token.person.public_id, "name": token.person.name},
         "created_at": rfc3339(token.created_ms),
         "expires_at": rfc3339(token.expires_ms),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 import structlog
@@ -12,7 +13,7 @@ import structlog
 from vmsd.clock import Clock, rfc3339
 from vmsd.errors import Conflict, FieldProblem, Invalid
 from vmsd.model.audit import Action, Entry, Fact, Subject, Who
-from vmsd.model.person import Person, Verb
+from vmsd.model.person import Person, Role, ScopeWord, Verb
 from vmsd.services.accounts import TOKEN_PREFIX, hash_token
 from vmsd.services.audit import AuditLog
 from vmsd.services.names import clean_name
@@ -27,6 +28,12 @@ DAY_MS = 86_400_000
 LONGEST_DAYS = 366
 """A year, a leap year too."""
 USUAL_DAYS = 90
+LONGEST_STATUS_DAYS = 3653
+"""Ten years: nobody visits a box to renew what can only read how it is doing."""
+GIVEN_PATTERN = rf"^{TOKEN_PREFIX}[A-Za-z0-9_-]{{43,128}}$"
+"""A secret made elsewhere is as long as one of ours: 256 bits in base64 without padding."""
+LEAST_DIFFERENT = 16
+"""Characters of a given secret: of 43 drawn at random fewer than that are different once in 10**9 times."""
 MOST_EACH = 50
 """Tokens of one person, those that have expired too until they are revoked."""
 
@@ -75,31 +82,47 @@ class TokenList:
         *,
         expires_ms: int | None = None,
         latest_ms: int | None = None,
+        status_only: bool = False,
     ) -> IssuedToken:
         """Raises `Conflict` when the person has too many, `Invalid` for a name or an end that is refused.
 
-        It ends in `USUAL_DAYS`, or at `expires_ms`; at `latest_ms` in any case.
+        It ends in `USUAL_DAYS`, or at `expires_ms`; at `latest_ms` in any case. One for the `status_only` has no
+        scope besides, and is a SUPERADMIN's.
         """
         now_ms = self._clock.wall_ms()
+        longest_days = LONGEST_STATUS_DAYS if status_only else LONGEST_DAYS
+        end_ms = _end(expires_ms, latest_ms, now_ms, longest_days)
         secret = new_secret()
-        token = ApiToken(
-            id=0,
-            public_id=str(uuid4()),
-            person=person,
-            name=clean_name(name),
-            scope=scope,
-            prefix=secret[:PREFIX_CHARS],
-            token_hash=hash_token(secret),
-            previous_until_ms=None,
-            created_ms=now_ms,
-            expires_ms=_end(expires_ms, latest_ms, now_ms),
-            last_used_ms=None,
-        )
+        if status_only:
+            token = _status_token(person, name, secret, now_ms, end_ms)
+        else:
+            token = _token(person, name, secret, now_ms, end_ms, scope)
+        return await self._issue(token, secret, by)
+
+    async def add_given(self, person: Person, name: str, secret: str, by: Who) -> ApiToken:
+        """A central office's token that was made elsewhere: for the status alone, for ten years, of a SUPERADMIN.
+
+        The same one given again is the one there is. Raises `Invalid` for a secret that could be guessed, or that is
+        another token's already.
+        """
+        _refuse_weak(secret)
+        known = await self.find(hash_token(secret))
+        if known is not None:
+            if known.status_only and known.person.id == person.id:
+                return known
+            raise Invalid("the token was refused", FieldProblem("/token", "this is another token's secret"))
+        now_ms = self._clock.wall_ms()
+        token = _status_token(person, name, secret, now_ms, now_ms + LONGEST_STATUS_DAYS * DAY_MS)
+        await self._issue(token, secret, by)
+        return await self._store.get(token.public_id)
+
+    async def _issue(self, token: ApiToken, secret: str, by: Who) -> IssuedToken:
+        person = token.person
         async with self._database.write() as transaction:
             if await self._store.count_of(transaction, person) >= MOST_EACH:
                 raise Conflict(f"a person has at most {MOST_EACH} tokens; revoke one that is not needed any more")
             await self._store.add(transaction, token)
-            facts: dict[str, Fact] = {"scope": sorted(scope), "expires": rfc3339(token.expires_ms)}
+            facts: dict[str, Fact] = {"scope": list(token.words), "expires": rfc3339(token.expires_ms)}
             await self._tell(transaction, Action.TOKEN_ADDED, token, by, facts)
         log.info("token.added", token_id=token.public_id, person_id=person.public_id, by=by.person)
         return IssuedToken(token, secret)
@@ -139,12 +162,44 @@ def new_secret() -> str:
     return TOKEN_PREFIX + secrets.token_urlsafe(32)
 
 
-def _end(expires_ms: int | None, latest_ms: int | None, now_ms: int) -> int:
-    year_ms = now_ms + LONGEST_DAYS * DAY_MS
-    latest_ms = year_ms if latest_ms is None else min(latest_ms, year_ms)
+def _token(
+    person: Person, name: str, secret: str, now_ms: int, end_ms: int, scope: frozenset[Verb] = frozenset()
+) -> ApiToken:
+    return ApiToken(
+        id=0,
+        public_id=str(uuid4()),
+        person=person,
+        name=clean_name(name),
+        scope=scope,
+        prefix=secret[:PREFIX_CHARS],
+        token_hash=hash_token(secret),
+        previous_until_ms=None,
+        created_ms=now_ms,
+        expires_ms=end_ms,
+        last_used_ms=None,
+    )
+
+
+def _status_token(person: Person, name: str, secret: str, now_ms: int, end_ms: int) -> ApiToken:
+    if person.role is not Role.SUPERADMIN:
+        detail = f"{ScopeWord.STATUS_READ} is about the whole box, so its owner is a SUPERADMIN"
+        raise Invalid("the token was refused", FieldProblem("/scope", detail))
+    return replace(_token(person, name, secret, now_ms, end_ms), status_only=True)
+
+
+def _refuse_weak(secret: str) -> None:
+    if not re.fullmatch(GIVEN_PATTERN, secret) or len(frozenset(secret)) < LEAST_DIFFERENT:
+        detail = f"must be {TOKEN_PREFIX} and at least 43 random letters and digits, as vmsd fleet token makes it"
+        raise Invalid("the token was refused", FieldProblem("/token", detail))
+
+
+def _end(expires_ms: int | None, latest_ms: int | None, now_ms: int, longest_days: int) -> int:
+    end_ms = now_ms + longest_days * DAY_MS
+    latest_ms = end_ms if latest_ms is None else min(latest_ms, end_ms)
     if expires_ms is None:
         return min(latest_ms, now_ms + USUAL_DAYS * DAY_MS)
     if not now_ms < expires_ms <= latest_ms:
-        detail = "must be in the future, within a year, and not after the end of a token it is made with"
+        within = "a year" if longest_days == LONGEST_DAYS else "ten years"
+        detail = f"must be in the future, within {within}, and not after the end of a token it is made with"
         raise Invalid("the end was refused", FieldProblem("/expires_at", detail))
     return expires_ms

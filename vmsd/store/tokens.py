@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vmsd.errors import Conflict, NotFound
-from vmsd.model.person import Person, Verb
+from vmsd.model.person import Person, ScopeWord, Verb
 from vmsd.store.database import Database, Row, Transaction
 from vmsd.store.people import PERSON, person_of
 from vmsd.store.statements import SystemSql
@@ -42,7 +42,10 @@ COUNT_OF = SystemSql("SELECT count(*) AS tokens FROM api_token WHERE person_id =
 
 @dataclass(frozen=True)
 class ApiToken:
-    """`prefix` is the readable beginning, by which people tell tokens apart; the rest is known by its hash alone."""
+    """`prefix` is the readable beginning, by which people tell tokens apart; the rest is known by its hash alone.
+
+    One for the `status_only` has no verb in its scope.
+    """
 
     id: int
     public_id: str
@@ -55,6 +58,12 @@ class ApiToken:
     created_ms: int
     expires_ms: int
     last_used_ms: int | None
+    status_only: bool = False
+
+    @property
+    def words(self) -> Sequence[ScopeWord]:
+        """What it is for, as it is kept and shown."""
+        return [ScopeWord.STATUS_READ] if self.status_only else [ScopeWord(verb) for verb in sorted(self.scope)]
 
 
 class Tokens:
@@ -84,7 +93,7 @@ class Tokens:
             "public_id": token.public_id,
             "person_id": token.person.id,
             "name": token.name,
-            "scope": " ".join(sorted(token.scope)),
+            "scope": " ".join(token.words),
             "prefix": token.prefix,
             "token_hash": token.token_hash,
             "created_ms": token.created_ms,
@@ -125,16 +134,18 @@ class Tokens:
 
 
 def token_of(row: Row) -> ApiToken:
+    words = frozenset(row["scope"].split())
     return ApiToken(
         id=row["token_id"],
         public_id=row["token_public_id"],
         person=person_of(row),
         name=row["token_name"],
-        scope=frozenset(Verb(verb) for verb in row["scope"].split()),
+        scope=frozenset(Verb(word) for word in words - {ScopeWord.STATUS_READ}),
         prefix=row["prefix"],
         token_hash=row["token_hash"],
         previous_until_ms=row["previous_until_ms"],
         created_ms=row["created_ms"],
         expires_ms=row["expires_ms"],
         last_used_ms=row["last_used_ms"],
+        status_only=ScopeWord.STATUS_READ in words,
     )

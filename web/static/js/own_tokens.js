@@ -12,12 +12,15 @@ import { say } from "./words.js";
 const DAY_MS = 86_400_000;
 const making = $("#token");
 const rotating = $("#rotate");
+const statusBox = $("#scope-status");
+const verbBoxes = $$("[name=scope]", making).filter((box) => box !== statusBox);
 let me = null;
 let chosen = null;
 
 export async function startTokens(person) {
   me = person;
-  for (const box of $$("[name=scope]", making)) show(box.closest("label"), me.verbs.includes(box.value));
+  for (const box of verbBoxes) show(box.closest("label"), me.verbs.includes(box.value));
+  show($("#status-only"), me.role === "SUPERADMIN");
   await showTokens();
 }
 
@@ -46,8 +49,17 @@ function tokenItem(token) {
 function openMaking() {
   const form = $("form", making);
   form.reset();
+  standAlone();
   unmarkAll(form);
   openDialog(making);
+}
+
+/** What a central office reads is not ticked beside anything else. */
+function standAlone() {
+  for (const box of verbBoxes) {
+    box.disabled = statusBox.checked;
+    if (statusBox.checked) box.checked = false;
+  }
 }
 
 function openRotation(token) {
@@ -73,4 +85,5 @@ onSubmit($("form", rotating), async (fields) => {
   showSecret(say("account.tokens.new", { name: chosen.name }), made.token);
   refresh();
 });
+statusBox.addEventListener("change", standAlone);
 $("#new-token").addEventListener("click", openMaking);

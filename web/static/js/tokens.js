@@ -11,8 +11,12 @@ import { VERBS } from "./rights.js";
 import { verbWords } from "./rights_words.js";
 import { say } from "./words.js";
 
+/** The scope of a central office's token; it stands alone. */
+export const STATUS_READ = "status:read";
+
 export function scopeWords(scope) {
   if (!scope.length) return say("tokens.scope.none");
+  if (scope.includes(STATUS_READ)) return say("tokens.scope.status");
   return scope.length === VERBS.length ? say("tokens.scope.all") : verbWords(scope);
 }
 
