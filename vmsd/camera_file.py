@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import tomllib
@@ -33,7 +34,7 @@ def read_camera_file(file: Path) -> CameraFile:
     """Raises `Malformed` for what is neither, and for a file without a camera."""
     if file.stat().st_size > MOST_BYTES:
         raise Malformed(f"{file}: larger than {MOST_BYTES} bytes")
-    return read_cameras(file.read_bytes(), "toml" if file.suffix == ".toml" else "csv", str(file))
+    return read_cameras(file.read_bytes(), "toml" if file.suffix.lower() == ".toml" else "csv", str(file))
 
 
 def read_cameras(raw: bytes, kind: Literal["toml", "csv"], file: str) -> CameraFile:
@@ -46,7 +47,9 @@ def read_cameras(raw: bytes, kind: Literal["toml", "csv"], file: str) -> CameraF
 
 
 def _decoded(raw: bytes, file: str) -> str:
-    """UTF-8, with or without a mark, or what a spreadsheet on Windows writes."""
+    """UTF-8, with or without a mark, or what programs on Windows write."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16", "replace")
     if b"\0" in raw:
         raise Malformed(f"{file}: this is no text")
     try:

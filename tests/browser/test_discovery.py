@@ -146,6 +146,11 @@ async def test_a_file_is_checked_before_it_is_imported(place: Place) -> None:
         assert await guard.accessibility() == []
         await page.get_by_role("button", name="Cadastrar 1 câmera").click()
         await expect(page.locator("#importing-count")).to_contain_text("Cadastradas: 1. Recusadas: 1.", timeout=SLOW_MS)
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Importar arquivo").press("Enter")
+        await page.get_by_label("Arquivo", exact=True).set_input_files(file)  # type: ignore[arg-type]
+        await page.get_by_role("button", name="Conferir").press("Enter")
+        await expect(page.locator("#import-rows")).to_contain_text("já existe uma câmera", timeout=SLOW_MS)
     assert "Pátio" in str(await place.site.get("/api/v1/cameras"))
 
 

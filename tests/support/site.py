@@ -8,7 +8,8 @@ import secrets
 import signal
 import sqlite3
 import sys
-from contextlib import AsyncExitStack, closing
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -97,6 +98,15 @@ class Site:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports.http}"
 
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Self]:
+        """As `async with` the site itself, but its data and its settings are there already."""
+        self._http = await self._stack.enter_async_context(aiohttp.ClientSession())
+        try:
+            yield self
+        finally:
+            await self.__aexit__()
+
     async def __aenter__(self) -> Self:
         self.recordings.mkdir(exist_ok=True)
         self.write_config()
@@ -129,8 +139,9 @@ class Site:
                 "segment_s": 10,
                 "hls_segment_s": 1,
             },
+            "backup": {"may_share_disk": True},
             "webrtc": {"host": "127.0.0.1", "port": self.ports.media},
-            "cameras": {"networks": ["127.0.0.0/8"]},
+            "cameras": {"networks": ["127.0.0.0/8"], "interfaces": ["lo"], "search_s": 0.5},
             "disk": {"ballast_bytes": 0, "headroom_bytes": 0, "headroom_hours": 0, "breaker_used": 0.99,
                      "breaker_closes_used": 0.98, "sweep_used": 0.98, "sweep_every_s": 5},
         }  # fmt: skip

@@ -48,14 +48,15 @@ class Element:
 
 
 class _Builder:
-    def __init__(self) -> None:
+    def __init__(self, most_elements: int) -> None:
         self.root: Element | None = None
+        self._most_elements = most_elements
         self._open: list[Element] = []
         self._elements = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
-        if self._elements > MOST_ELEMENTS or len(self._open) >= MOST_DEPTH:
+        if self._elements > self._most_elements or len(self._open) >= MOST_DEPTH:
             raise Malformed("this XML is too deep or too long")
         element = Element(name.rpartition(":")[2], attributes=_kept(attributes))
         if self._open:
@@ -72,11 +73,11 @@ class _Builder:
             self._open[-1].text = (self._open[-1].text + text)[:MOST_CHARS]
 
 
-def parse_xml(raw: bytes) -> Element:
+def parse_xml(raw: bytes, most_elements: int = MOST_ELEMENTS) -> Element:
     """The root; `Malformed` for what is no XML, and for all that has a document type."""
     if len(raw) > MOST_BYTES:
         raise Malformed("this XML is too long")
-    builder, parser = _Builder(), expat.ParserCreate()
+    builder, parser = _Builder(most_elements), expat.ParserCreate()
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse
     parser.EntityDeclHandler = _refuse

@@ -18,6 +18,8 @@ TYPES = ("NetworkVideoTransmitter", "Device")
 """What a camera says it is; a printer is none of these."""
 SCOPE = "onvif://www.onvif.org/"
 MOST_WORD = 100
+MOST_ELEMENTS = 400
+"""Of one answer, of which a search takes a thousand: a true one has some twenty."""
 _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3164\ud800-\udfff"
     r"\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
@@ -59,7 +61,7 @@ def matches_of(raw: bytes, source: str, message_ids: Sequence[str]) -> Sequence[
     Of what a device names only what lies at `source`, where the answer came from, is taken: nobody sends the box to
     somebody else.
     """
-    root = parse_xml(raw)
+    root = parse_xml(raw, MOST_ELEMENTS)
     asked = root.text_of("RelatesTo").removeprefix("urn:uuid:").removeprefix("uuid:").lower()
     if asked not in message_ids:
         raise Malformed("this answers no question of ours")

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 PASSWORD = "uma senha de teste"
+NOWHERE = {"interfaces": ["lo"], "search_s": 0.1}
+"""No test asks the machine's networks for cameras."""
 CAMERA = {"name": "Portaria", "source_url": "rtsp://198.51.100.10/live"}
 
 
@@ -148,11 +150,13 @@ def settings_in(folder: Path, **sections: Any) -> Settings:
     for name in ("data", "video", "run"):
         (folder / name).mkdir(exist_ok=True)
     disk = {"ballast_bytes": 0, "headroom_bytes": 0, "headroom_hours": 0}
+    cameras = NOWHERE | sections.pop("cameras", {})
     return Settings(
         data_dir=folder / "data",
         recordings_dir=folder / "video",
         runtime_dir=folder / "run",
         disk=disk,
+        cameras=cameras,
         **sections,
     )
 

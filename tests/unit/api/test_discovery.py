@@ -94,6 +94,8 @@ async def test_the_network_is_the_superadmin_s_and_a_camera_its_own_city_s(town:
     for path, body in (("device", {}), ("clock", {}), ("move", {"address": "127.0.0.5"})):
         assert (await town.ask("POST", f"{API}/cameras/{camera_id}/{path}", body, who=town.other)).status == 404
         assert (await town.ask("POST", f"{API}/cameras/{camera_id}/{path}", body, who=town.guard)).status == 403
+    (seen,) = (await town.ask("POST", f"{API}/discovery", who=town.root, city=town.there)).body["items"]
+    assert seen["cameras"] == []
     await net.move(device, "127.0.0.5")
     assert (await town.ask("POST", f"{API}/cameras/find-moved", who=town.other)).body["items"] == []
 

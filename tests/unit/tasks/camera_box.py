@@ -68,7 +68,7 @@ class CameraBox:
 
 @asynccontextmanager
 async def open_camera_box(folder: Path) -> AsyncIterator[CameraBox]:
-    rules = CameraRules(networks=["127.0.0.0/8"])
+    rules = CameraRules(networks=["127.0.0.0/8"], interfaces=["lo"])
     settings = settings_in(folder).model_copy(update={"cameras": rules})
     clock = HandClock()
     async with (

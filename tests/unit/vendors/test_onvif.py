@@ -10,7 +10,7 @@ from tests.support.onvif import ENVELOPE, LAUGHS, MATCH
 from vmsd.errors import Malformed
 from vmsd.vendors import onvif, onvif_answers
 from vmsd.vendors.plain_xml import MOST_BYTES, Element
-from vmsd.vendors.ws_discovery import matches_of, probe, service_at, word
+from vmsd.vendors.ws_discovery import MOST_ELEMENTS, matches_of, probe, service_at, word
 
 ID = "0a0b0c0d-0000-4000-8000-000000000001"
 HERE = "192.0.2.20"
@@ -47,6 +47,13 @@ def test_an_answer_to_nobody_s_question_is_none() -> None:
     with pytest.raises(Malformed):
         matched(f"http://{HERE}/x", to="urn:uuid:0a0b0c0d-0000-4000-8000-00000000ffff")
     assert matched(f"http://{HERE}/x", to=f"uuid:{ID.upper()}") != []
+
+
+def test_an_answer_with_more_elements_than_a_search_has_time_for_is_none() -> None:
+    raw = MATCH.format(to=f"urn:uuid:{ID}", endpoint="p", name="x", hardware="y", xaddrs=f"http://{HERE}/p").encode()
+    assert matches_of(raw, HERE, [ID]) != []
+    with pytest.raises(Malformed):
+        matches_of(raw.replace(b"<e:Body>", b"<e:Body>" + b"<b/>" * MOST_ELEMENTS), HERE, [ID])
 
 
 def test_a_printer_that_answers_is_no_camera() -> None:

@@ -89,10 +89,9 @@ function proofOf(camera, wanted) {
   const row = clone("proof-row");
   const share = camera.enabled ? Math.min(1, camera.proven_seconds / wanted) : 0;
   const words = { proven: clockWords(camera.proven_seconds), all: clockWords(wanted) };
-  fill(row, { name: camera.name, time: camera.enabled ? say("acceptance.time", words) : say("acceptance.off") });
+  const why = causeWord(camera.cause);
+  fill(row, { name: camera.name, why, time: camera.enabled ? say("acceptance.time", words) : say("acceptance.off") });
   showState($("[data-slot=state]", row), camera.state);
-  const badge = $("[data-slot=state]", row);
-  if (camera.cause) badge.title = causeWord(camera.cause);
   const picture = $("[data-slot=picture]", row);
   picture.classList.add(camera.picture ? "tag--ok" : "tag--warn");
   const seen = say(camera.picture ? "acceptance.picture" : "acceptance.no_picture");

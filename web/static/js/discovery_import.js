@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { openDialog } from "./ask.js";
 import { $, clone, fill, show, write } from "./dom.js";
 import { fail, onSubmit, unmarkAll } from "./form.js";
+import { camerasInOrder } from "./order.js";
 import { problemWords } from "./problems.js";
 import { showState } from "./states.js";
 import { count, number, say } from "./words.js";
@@ -51,18 +52,20 @@ async function save(fields) {
   const file = fields.file.files[0];
   try {
     const dryRun = checked === null;
+    const here = new Set(dryRun ? (await camerasInOrder()).map((camera) => camera.name) : []);
     const answer = await send(file, dryRun);
-    showRows(answer, dryRun);
+    showRows(answer, dryRun, here);
     if (!dryRun) imported();
   } catch (error) {
     fail(form, problemWords(error, OWN));
   }
 }
 
-function showRows({ items, refused }, dryRun) {
+/** `here` are the names of the cameras there are: a file that is sent twice would double them. */
+function showRows({ items, refused }, dryRun, here) {
   const good = items.length - refused;
   checked = dryRun ? good : null;
-  $("#import-rows tbody").replaceChildren(...items.map((item, index) => rowOf(item, index, dryRun)));
+  $("#import-rows tbody").replaceChildren(...items.map((item, index) => rowOf(item, index, dryRun, here)));
   show($("#importing-frame"), true);
   const counts = { good: number(good), bad: number(refused) };
   write($("#importing-count"), say(dryRun ? "discovery.import.checked" : "discovery.import.done", counts));
@@ -77,12 +80,13 @@ function wrongWords({ pointer, detail }) {
   return column ? `${column}: ${detail}` : detail;
 }
 
-function rowOf({ name, errors }, index, dryRun) {
+function rowOf({ name, errors }, index, dryRun, here) {
   const row = clone("import-row");
   const why = (errors ?? []).map(wrongWords).join("; ");
   fill(row, { name: name ?? say("discovery.import.unnamed", { n: index + 1 }), why });
   const fine = say(dryRun ? "discovery.import.fine" : "discovery.import.added");
-  const state = errors ? ["bad", say("discovery.import.refused"), "circle-x"] : ["ok", fine, "circle-check"];
+  const right = here.has(name) ? ["warn", say("discovery.import.again"), "triangle-alert"] : ["ok", fine, "circle-check"];
+  const state = errors ? ["bad", say("discovery.import.refused"), "circle-x"] : right;
   showState($("[data-slot=state]", row), ...state);
   return row;
 }
