@@ -178,7 +178,7 @@ async def every_query_is_answered(office: Office) -> None:
     async with aiohttp.ClientSession() as http, http.get(f"{office.url}/api/v1/rules") as answer:
         groups = (await answer.json())["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
-    assert len(rules) == 19
+    assert len(rules) == 21
     assert {rule.get("lastError") for rule in rules} <= {None, ""}
 
 

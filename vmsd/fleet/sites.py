@@ -132,7 +132,11 @@ def read_sites(file: Path) -> Sites:
 
 def as_targets(sites: Sites) -> Sequence[Mapping[str, object]]:
     """For Prometheus, which asks for `/metrics` by host and port: a path in the address is lost."""
-    return [{"targets": [URL(site.url).authority], "labels": {"site": site.name}} for site in sites.items]
+    return [{"targets": [_target(URL(site.url))], "labels": {"site": site.name}} for site in sites.items]
+
+
+def _target(url: URL) -> str:
+    return f"{url.host_subcomponent}:{url.port}"
 
 
 def _said(error: ValidationError) -> str:

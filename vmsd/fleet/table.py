@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import IO
 
 from rich.console import Console
@@ -27,13 +28,17 @@ NAME_CHARS = 16
 
 
 def print_round(found: Round, language: Language, out: IO[str]) -> None:
+    if isinstance(out, TextIOWrapper):
+        out.reconfigure(errors="replace")  # a locale without a tick hides no alarm
     console = Console(file=out, highlight=False, width=None if out.isatty() else PLAIN_WIDTH)
     spared = SPARED if console.width < NARROW else ()
     shown = [name for name in Cells._fields if name not in spared]
     table, words = Table(box=None, pad_edge=False), heads(language)._asdict()
     for name in shown:
-        is_name, side = name == "site", "right" if name in NUMBERS else "left"
-        table.add_column(Text(words[name]), justify=side, no_wrap=not is_name, min_width=NAME_CHARS if is_name else None)
+        least = NAME_CHARS if name == "site" else None
+        table.add_column(
+            Text(words[name]), justify="right" if name in NUMBERS else "left", no_wrap=not least, min_width=least
+        )
     for report in found.reports:
         cells = cells_of(report, language)._asdict()
         table.add_row(*(_cell(name, cells[name], report.level) for name in shown))
