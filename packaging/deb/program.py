@@ -4,37 +4,36 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from executable import archive
 from executable.command import BuildError, run, say
+from executable.inside import go_inside, is_inside
 from executable.place import Place
 from executable.sbom import NAME as SBOM
 
 from deb import tree
 from deb.media_server import UNPINNED, MediaServer, find_media_server
+from deb.units import filled_in
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ("postinst", "prerm", "postrm")
 KIB = 1024
 THREADS = "--threads-max=2"
 """xz writes other bytes with one thread than with several, and the same with all of these."""
-INSIDE = "VMSD_BUILD_INSIDE"
 
 
 def main(argv: list[str]) -> int:
     options = parse(argv)
     place = Place(ROOT, options.work.resolve(), options.out.resolve())
     try:
-        if os.environ.get(INSIDE):
+        if is_inside():
             build(place)
             return 0
         require_executable(place)
-        return go_inside(place, argv)
+        return go_inside(place, "deb", argv)
     except BuildError as error:
         say(f"the package cannot be built: {error}")
         return 1
@@ -51,18 +50,6 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def require_executable(place: Place) -> None:
     if not (place.folder / "vmsd").is_file():
         raise BuildError(f"{place.folder} is missing: run `make executable` first")
-
-
-def go_inside(place: Place, argv: list[str]) -> int:
-    """Into the environment of the executable, which knows its commands and what it is made of."""
-    fixed = {
-        INSIDE: "1",
-        "PYTHONHASHSEED": "0",
-        "SOURCE_DATE_EPOCH": str(archive.epoch(place.root)),
-        "LC_ALL": "C.UTF-8",
-    }
-    words = [place.python, "-m", "deb", *argv]
-    return subprocess.run(words, env={**os.environ, **fixed}, check=False).returncode  # noqa: S603 - ourselves
 
 
 def build(place: Place) -> None:
@@ -99,12 +86,12 @@ def control(staged: Path, place: Place, version: str, server: MediaServer) -> No
     write(folder / "conffiles", "/etc/vmsd/vmsd.toml\n")
     shutil.copyfile(files / "templates", folder / "templates")
     for name in SCRIPTS:
-        tree.put(files / name, folder / name, tree.PROGRAM)
+        write(folder / name, filled_in((files / name).read_text("utf-8")), tree.PROGRAM)
 
 
-def write(file: Path, text: str) -> None:
+def write(file: Path, text: str, mode: int = tree.PLAIN) -> None:
     file.write_text(text, "utf-8")
-    file.chmod(tree.PLAIN)
+    file.chmod(mode)
 
 
 def md5_line(file: Path, root: Path) -> str:

@@ -13,21 +13,27 @@ from executable.command import run
 from executable.licences import FOLDER as LICENCES
 from executable.sbom import NAME as SBOM
 
+from deb.units import UNITS
+
 if TYPE_CHECKING:
     from executable.place import Place
 
 PROGRAM, PLAIN, FOLDER = 0o755, 0o644, 0o755
 FILES = "packaging/deb/files"
-UNITS = ("vmsd.service", "mediamtx.service", "vmsd-render.service", "vmsd-volume.service", "srv-vmsd.mount")
+UPDATE_KEYS = "packaging/update/keys"
+"""Public halves alone: whose updates a box takes."""
 PLAIN_FILES = {
     **{f"systemd/{unit}": f"usr/lib/systemd/system/{unit}" for unit in UNITS},
     "systemd/sysusers.conf": "usr/lib/sysusers.d/vmsd.conf",
     "systemd/tmpfiles.conf": "usr/lib/tmpfiles.d/vmsd.conf",
     "systemd/sysctl.conf": "usr/lib/sysctl.d/50-vmsd.conf",
     "systemd/90-vmsd.rules": "usr/lib/udev/rules.d/90-vmsd.rules",
+    "systemd/91-vmsd-update.rules": "usr/lib/udev/rules.d/91-vmsd-update.rules",
+    "systemd/vmsd-update-steps.sh": "usr/lib/vmsd/update-steps",
     f"{FILES}/vmsd.toml": "etc/vmsd/vmsd.toml",
     f"{FILES}/vmsd.bash": "usr/share/bash-completion/completions/vmsd",
     f"{FILES}/nftables.conf": "usr/share/doc/vmsd/examples/nftables.conf",
+    f"{FILES}/site.toml.example": "usr/share/doc/vmsd/examples/site.toml.example",
     f"{FILES}/copyright": "usr/share/doc/vmsd/copyright",
     f"{FILES}/lintian-overrides": "usr/share/lintian/overrides/vmsd",
 }
@@ -46,6 +52,8 @@ def lay_out(target: Path, place: Place, media_server: Path, version: str) -> Non
     program.parent.mkdir(parents=True)
     shutil.copytree(place.folder, program, symlinks=True, ignore=shutil.ignore_patterns(LICENCES, SBOM, "SHA256SUMS"))
     put(media_server, program / "mediamtx", PROGRAM)
+    for key in sorted((place.root / UPDATE_KEYS).glob("*.pub")):
+        put(key, program / "update-keys" / key.name, PLAIN)
     for table, mode in ((PLAIN_FILES, PLAIN), (PROGRAMS, PROGRAM)):
         for source, name in table.items():
             put(place.root / source, target / name, mode)

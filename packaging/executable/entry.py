@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 
@@ -9,7 +10,20 @@ OWN_MODULES = frozenset({"vmsd", "vmsd.demo.camera"})
 """What may follow `-m`: there is no Python here to run anything else with."""
 
 
+def leave_others_alone() -> None:
+    """Programs of the system that this one starts are to find the system's libraries, not those in its folder.
+
+    The dynamic linker has read the variable by now: for this program nothing changes.
+    """
+    given = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
+    if given is None:
+        os.environ.pop("LD_LIBRARY_PATH", None)
+    else:
+        os.environ["LD_LIBRARY_PATH"] = given
+
+
 def main() -> None:
+    leave_others_alone()
     if sys.argv[1:2] == ["-m"] and sys.argv[2:3] and sys.argv[2] in OWN_MODULES:
         del sys.argv[:2]
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

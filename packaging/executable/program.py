@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from executable import archive, environment, folder, licences, sbom
 from executable.command import BuildError, run, say
 from executable.contents import find_contents
+from executable.inside import go_inside, is_inside
 from executable.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = "from sysconfig import get_config_var as v; print(v('LIBDIR'), v('INSTSONAME'))"
-INSIDE = "VMSD_BUILD_INSIDE"
-"""Set once the build runs in its own environment, which knows what the program is made of."""
 
 
 def main(argv: list[str]) -> int:
     options = parse(argv)
     place = Place(ROOT, options.work.resolve(), options.out.resolve())
     try:
-        if os.environ.get(INSIDE):
+        if is_inside():
             build(place)
             return 0
         require_tools(options.python)
         require_assets(place)
         environment.prepare(place, options.python)
-        return go_inside(place, argv)
+        return go_inside(place, "executable", argv)
     except BuildError as error:
         say(f"the executable cannot be built: {error}")
         return 1
@@ -58,18 +55,6 @@ def require_assets(place: Place) -> None:
     for name in ("web/static/vendor/hls.light.min.js", "web/locale/pt_BR/LC_MESSAGES/vmsd.mo"):
         if not (place.root / name).is_file():
             raise BuildError(f"{name} is missing: run `make setup` first")
-
-
-def go_inside(place: Place, argv: list[str]) -> int:
-    """Reproducible: the order in which PyInstaller meets things depends on hashes, times on the clock."""
-    fixed = {
-        INSIDE: "1",
-        "PYTHONHASHSEED": "0",
-        "SOURCE_DATE_EPOCH": str(archive.epoch(place.root)),
-        "LC_ALL": "C.UTF-8",
-    }
-    words = [place.python, "-m", "executable", *argv]
-    return subprocess.run(words, env={**os.environ, **fixed}, check=False).returncode  # noqa: S603 - ourselves
 
 
 def build(place: Place) -> None:

@@ -5,6 +5,7 @@ Needs root, systemd-nspawn and a root file system. Nothing of it outlives the te
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Self, TextIO
 
 BOOTED = ("running", "degraded")
 PREPARE = """
@@ -28,6 +29,9 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 shift
 exec "$@"
 """
+LOCK = Path("/run/lock/vmsd-test-box")
+"""One machine at a time, on the whole host: two would share their control groups, and end each other's services."""
+TURN_S = 1500
 
 
 class Box:
@@ -39,8 +43,11 @@ class Box:
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._disks: list[str] = []
         self._leader = 0
+        self._turn: TextIO | None = None
 
     def boot(self, within_s: float = 120) -> Self:
+        self._turn = LOCK.open("w")
+        self._until(self._is_free, TURN_S)
         nspawn = ["systemd-nspawn", "--quiet", "--keep-unit", "--register=no", "--private-network", "--console=pipe"]
         nspawn += [
             "--directory=/media",
@@ -83,13 +90,18 @@ class Box:
         with image.open("wb") as file:
             file.truncate(size_mib << 20)
         subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-L", "VMSD-DATA", image], check=True)
+        loop = self.attach(image)
+        self.sh(f"mkdir -p /dev/disk/by-label; ln -s {loop} /dev/disk/by-label/VMSD-DATA")  # as udev would
+        return loop
+
+    def attach(self, image: Path) -> str:
+        """A disk with what is in the image."""
         loop = subprocess.run(
             ["losetup", "--find", "--show", image], check=True, capture_output=True, text=True
         ).stdout.strip()
         self._disks.append(loop)
         number = os.minor(Path(loop).stat().st_rdev)
         self.run("mknod", loop, "b", "7", str(number))
-        self.sh(f"mkdir -p /dev/disk/by-label; ln -s {loop} /dev/disk/by-label/VMSD-DATA")  # as udev would
         return loop
 
     def stop(self) -> None:
@@ -101,8 +113,19 @@ class Box:
                         os.kill(pid, signal.SIGKILL)
             self._nspawn.wait(30)
         self._nspawn = None
+        if self._turn is not None:
+            self._turn.close()
         for loop in self._disks:
             subprocess.run(["losetup", "--detach", loop], check=False)
+        self._disks.clear()
+
+    def _is_free(self) -> bool:
+        assert self._turn is not None
+        try:
+            fcntl.flock(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def _find_leader(self) -> bool:
         assert self._nspawn is not None
@@ -117,7 +140,7 @@ class Box:
     def _until(self, fact: Callable[[], bool], within_s: float) -> None:
         end = time.monotonic() + within_s
         while not fact():
-            assert time.monotonic() < end, self.log.read_text(errors="replace")[-4000:]
+            assert time.monotonic() < end, self.log.exists() and self.log.read_text(errors="replace")[-4000:]
             time.sleep(0.2)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -176,6 +180,44 @@ def test_the_wrapper_finds_the_file_among_the_words(words: list[str], found: str
         ["sh", "-c", f'{function}\nfind_file "$@"', "sh", *words], capture_output=True, text=True, check=True
     )
     assert done.stdout == found
+
+
+@pytest.fixture
+def wrapper() -> Iterator[Path]:
+    """Around a program that writes backups, and is told where as the real one is."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        text = WRAPPER.read_text("utf-8").replace("/var/lib/vmsd", f"{place}/data")
+        for word, value in {"program": place / "program", "owner": "nobody", "group": "nogroup"}.items():
+            text = re.sub(f"(?m)^{word}=.*$", f"{word}={value}", text)
+        (place / "data").mkdir()
+        (place / "wrapper").write_text(text)
+        (place / "program").write_text(
+            """#!/bin/sh
+            if [ -s "$2" ] && [ "$(head -c 15 "$2")" != "SQLite format 3" ]; then exit 1; fi
+            echo "SQLite format 3, new" >"$2" && echo digest >"$2.sha256"
+            """
+        )
+        for path in (place, place / "data", place / "program"):
+            path.chmod(0o755)
+        yield place / "wrapper"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="what root types is handed over to another user")
+def test_a_backup_takes_the_place_of_backups_alone_and_only_when_it_is_whole(tmp_path: Path, wrapper: Path) -> None:
+    def backed_up(name: str) -> bool:
+        return subprocess.run(["sh", wrapper, "backup", name], cwd=tmp_path, check=False).returncode == 0
+
+    notes, old = tmp_path / "notes.txt", tmp_path / "old one.db"
+    notes.write_text("precious")
+    old.write_text("SQLite format 3, old")
+    assert not backed_up("notes.txt")
+    assert notes.read_text() == "precious"
+    assert backed_up("old one.db")
+    assert (old.read_text(), old.stat().st_mode & 0o777) == ("SQLite format 3, new\n", 0o600)
+    assert old.with_name("old one.db.sha256").read_text() == "digest\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "old one.db", "old one.db.sha256"}
+    assert list((wrapper.parent / "data").iterdir()) == []
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")

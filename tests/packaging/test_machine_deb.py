@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.packaging.box import Box
+from tests.packaging.builds import NEXT, next_release
+from tests.packaging.conftest import WORK
 
 pytestmark = [pytest.mark.timeout(300)]
 
@@ -82,6 +87,12 @@ def site(box: Box) -> Site:
 @pytest.fixture(scope="module")
 def disk(box: Box, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     return box.disk(tmp_path_factory.mktemp("disk") / "recordings.img", 3000)
+
+
+@pytest.fixture(scope="session")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    given = os.environ.get("VMSD_TEST_NEXT")
+    return Path(given) if given else next_release(tmp_path_factory.mktemp("next"), WORK / "next-build")
 
 
 def repacked(package: Path, folder: Path, version: str, *, other_media_server: bool = False) -> Path:
@@ -276,7 +287,7 @@ def test_what_goes_along_is_of_use(site: Site) -> None:
     box = site.box
     box.run("nft", "--check", "--file", "/usr/share/doc/vmsd/examples/nftables.conf")
     complete = ". /usr/share/bash-completion/completions/vmsd; COMP_WORDS=(vmsd camera ''); COMP_CWORD=2; _vmsd"
-    assert box.run("bash", "-c", f'{complete}; echo "${{COMPREPLY[@]}}"').split() == ["import", "probe"]
+    assert {"import", "probe"} <= set(box.run("bash", "-c", f'{complete}; echo "${{COMPREPLY[@]}}"').split())
     assert "camera import" in box.sh("man vmsd | cat") or "minimized" in box.sh("man vmsd 2>&1 | cat")
 
 
@@ -287,17 +298,54 @@ def test_a_daemon_that_hangs_is_started_anew(site: Site) -> None:
     until(lambda: site.health()["status"] == "healthy", 30, "the site is healthy")
 
 
-def test_an_upgrade_keeps_recording(site: Site, package: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(900)  # with the time it takes to build it
+def test_an_upgrade_keeps_recording_and_a_copy_of_the_database(site: Site, newer: Path) -> None:
+    """To a release that was built as such, and whose schema is another."""
     box = site.box
-    box.put(repacked(package, tmp_path, "9.0"), "/root/next.deb")
-    media_server, recorded = site.pid("mediamtx.service"), site.recorded_bytes()
+    box.put(newer, "/root/next.deb")
+    media_server, recorded, schema = site.pid("mediamtx.service"), site.recorded_bytes(), schema_of(box, "vmsd.db")
     box.sh("DEBIAN_FRONTEND=noninteractive dpkg --force-confold --install /root/next.deb")
+    assert f"version {NEXT}" in box.run("vmsd", "--version")
     assert site.pid("mediamtx.service") == media_server
     assert site.recorded_bytes() > recorded
     until(lambda: site.health()["status"] == "healthy", 30, "the site is healthy")
+    assert schema_of(box, "vmsd.db") == schema + 1
+    assert schema_of(box, f"vmsd.db.schema-{schema:04d}") == schema
+    assert box.sh(f"stat -c %U:%a /var/lib/vmsd/vmsd.db.schema-{schema:04d}").strip() == "vmsd:600"
+    recorded_without_a_gap(site)
+
+
+def test_the_former_version_refuses_its_successors_database_says_what_to_do_and_is_right(site: Site) -> None:
+    box, media_server = site.box, site.pid("mediamtx.service")
+    before = schema_of(box, "vmsd.db") - 1
+    box.sh("DEBIAN_FRONTEND=noninteractive dpkg --force-confold --install /root/vmsd.deb")
+    assert f"version {NEXT}" not in box.run("vmsd", "--version")
+    assert box.sh("systemctl show -p ExecMainStatus --value vmsd").strip() == "78"
+    said = box.run("journalctl", "-u", "vmsd", "-n", "20", "-o", "cat")
+    copy = re.search(r"as it was before is (/\S+), and `vmsd restore`", said)
+    assert copy, said
     site.until_recorded()
-    spans = site.ask("GET", f"/api/v1/cameras/{site.camera}/timeline?{last_minute(box)}")
-    assert spans["coverage"] == 1.0, spans
+    assert site.pid("mediamtx.service") == media_server
+    box.run("vmsd", "restore", copy[1])
+    box.run("systemctl", "start", "vmsd.service")
+    until(lambda: site.health()["status"] == "healthy", 30, "the site is healthy")
+    assert schema_of(box, "vmsd.db") == before
+    assert site.ask("GET", "/api/v1/auth/me")["name"] == "tester"
+    recorded_without_a_gap(site)
+
+
+def schema_of(box: Box, name: str) -> int:
+    how = "mode=ro" if name.endswith(".db") else "immutable=1"
+    with closing(sqlite3.connect(f"file:{box.root}/var/lib/vmsd/{name}?{how}", uri=True)) as opened:
+        return int(opened.execute("PRAGMA user_version").fetchone()[0])
+
+
+def recorded_without_a_gap(site: Site) -> None:
+    def whole() -> bool:
+        spans = site.ask("GET", f"/api/v1/cameras/{site.camera}/timeline?{last_minute(site.box)}")
+        return bool(spans["coverage"] == 1.0)
+
+    until(whole, 30, "the last minute is whole, the change of versions in it")
 
 
 def last_minute(box: Box) -> str:
@@ -377,3 +425,27 @@ def test_installed_again_it_is_the_site_it_was_and_may_be_purged_whole(site: Sit
     box.sh("DEBIAN_FRONTEND=noninteractive dpkg --purge vmsd")
     box.sh("test ! -e /var/lib/vmsd")
     assert site.recorded_bytes() > 0
+
+
+def test_a_decommissioned_box_keeps_nothing_and_may_begin_anew(site: Site, disk: str) -> None:
+    box = site.box
+    box.run("dpkg", "--install", "/root/vmsd.deb")
+    until(lambda: site.health()["database"], 30, "the box runs")
+    box.sh("mkdir -p /root/stick; cp /etc/vmsd/vmsd.toml /root/known.toml")
+    assert "nothing was destroyed" in box.sh("echo other | vmsd decommission --out /root/stick 2>&1", check=False)
+    assert site.health()["database"]
+    first = box.sh("cat /var/lib/vmsd/keys/signing.key")
+    box.run("vmsd", "decommission", "--out", "/root/stick", "--yes-destroy", "vmsd", "--factory-reset")
+    assert site.recorded_bytes() == 0
+    files = box.sh("ls /root/stick").split()
+    assert [name.rpartition(".")[2] for name in files] == ["json", "pdf", "pem", "sig", "txt"]
+    told = json.loads((box.root / "root/stick" / files[0]).read_text("utf-8"))
+    assert told["recordings"]["bytes"] > 0
+    assert told["recordings"]["method"] == "removed_discarded"
+    until(lambda: site.health()["database"], 30, "it is a new box")
+    assert box.sh("cat /var/lib/vmsd/keys/signing.key") != first
+    assert "detail" in site.ask("GET", "/api/v1/auth/me"), "nobody is known any more"
+    box.run("vmsd", "decommission", "--out", "/root/stick", "--yes-destroy", "vmsd")
+    assert box.sh("ls -A /var/lib/vmsd").strip() == ""
+    assert box.sh("systemctl is-active vmsd mediamtx", check=False).split() == ["inactive", "inactive"]
+    assert box.sh("systemctl is-enabled vmsd mediamtx", check=False).split() == ["disabled", "disabled"]

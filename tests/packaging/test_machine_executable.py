@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -13,24 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.box import Box
-from tests.packaging.conftest import DIST, ROOT
+from tests.packaging.builds import build, check_out
+from tests.packaging.conftest import DIST
+from tests.packaging.scan import contents
 
 pytestmark = [pytest.mark.timeout(900)]
 
-COPIED = (
-    "vmsd",
-    "web",
-    "mediamtx",
-    "packaging",
-    "systemd",
-    "LICENSE",
-    "CHANGELOG.md",
-    "pyproject.toml",
-    "requirements.lock",
-)
-EPOCH = "1800000000"
-HELP_S, HEALTH_S = 1.0, 5.0
-"""The most a start may take, on a machine that does other things besides."""
+HELP_S, HEALTH_S, BUSY_CPU_S = 1.0, 1.0, 1.6
+"""The most a start may take; where more wants to run than can, its share of the processor counts, not the clock."""
+STARTS = 7
 SETTINGS = """
 data_dir = "/root/data"
 recordings_dir = "/root/recordings"
@@ -60,13 +50,29 @@ def test_it_needs_no_python_and_starts_at_once(installed: Box) -> None:
     assert time.monotonic() - begun < HELP_S
 
 
-def test_the_whole_daemon_answers_soon(installed: Box) -> None:
-    script = "/opt/vmsd/vmsd run --config /root/vmsd.toml >/root/log 2>&1 & echo $!"
-    pid = installed.sh(script).strip()
-    begun = time.monotonic()
-    while "status" not in installed.sh("curl -s http://127.0.0.1:18080/health", check=False):
-        assert time.monotonic() - begun < HEALTH_S, installed.sh("cat /root/log")
-        time.sleep(0.02)
+START = """
+begun=$(date +%s%N)
+/opt/vmsd/vmsd run --config /root/vmsd.toml >/root/log 2>&1 &
+echo $! > /root/pid
+until curl -s http://127.0.0.1:18080/health | grep -q status; do sleep 0.01; done
+echo $(($(date +%s%N) - begun)) $(awk '{print $14 + $15}' "/proc/$(cat /root/pid)/stat")
+"""
+STOP = "kill $(cat /root/pid); while kill -0 $(cat /root/pid) 2>/dev/null; do sleep 0.05; done"
+
+
+def test_the_whole_daemon_answers_within_a_second(installed: Box) -> None:
+    took_s, cpu_s = [], []
+    for _ in range(STARTS):
+        nanoseconds, ticks = (int(one) for one in installed.sh(START, timeout_s=30).split())
+        took_s.append(nanoseconds / 1e9)
+        cpu_s.append(ticks / os.sysconf("SC_CLK_TCK"))
+        installed.sh(STOP, timeout_s=30)
+    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
+    assert min(took_s) <= HEALTH_S or (busy and min(cpu_s) <= BUSY_CPU_S), (sorted(took_s), sorted(cpu_s))
+
+
+def test_its_pages_are_there(installed: Box) -> None:
+    installed.sh(START, timeout_s=30)
     for path in ("/login", "/static/x/none", "/api/v1/openapi.json"):
         assert installed.sh(f"curl -s -o /dev/null -w '%{{http_code}}' http://127.0.0.1:18080{path}") in (
             "200",
@@ -74,7 +80,7 @@ def test_the_whole_daemon_answers_soon(installed: Box) -> None:
             "401",
         )
     assert "Entrar" in installed.sh("curl -s -H 'Accept-Language: pt-BR' http://127.0.0.1:18080/login")
-    installed.run("kill", pid)
+    installed.sh(STOP, timeout_s=30)
 
 
 def test_nothing_of_it_is_unnamed() -> None:
@@ -92,19 +98,25 @@ def test_nothing_of_it_is_unnamed() -> None:
     assert [one.name for one in inside if one.name not in files] == []
 
 
+CANARY = "canary-9f1c4b7e-of-the-builder"
+"""What lies about in a checkout, or in the environment of who builds, and must never be packed."""
+STRAY = (
+    "vmsd/keys/vault.key",
+    "vmsd/vmsd.toml",
+    "vmsd/.env",
+    "web/.env",
+    "web/static/js/x.js.orig",
+    "packaging/id_ed25519",
+)
+
+
 def built(place: Path) -> list[str]:
     """The sums of what two builds leave, in a checkout of its own."""
-    for name in COPIED:
-        source = ROOT / name
-        ignored = shutil.ignore_patterns("__pycache__", "bin")
-        if source.is_dir():
-            shutil.copytree(source, place / name, ignore=ignored, symlinks=True)
-        else:
-            shutil.copy(source, place / name)
-    env = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH, "ALLOW_UNPINNED_MEDIAMTX": "1"}
-    for build in ("executable", "deb"):
-        subprocess.run(["/usr/bin/python3", "-m", build], cwd=place / "packaging", env=env, check=True)
-    made = sorted(one for one in (place / "dist").iterdir() if one.is_file())
+    check_out(place)
+    for name in STRAY:
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_text(CANARY)
+    made = sorted(one for one in build(place, VMSD_PASSWORD=CANARY).iterdir() if one.is_file())
     return [f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}" for one in made]
 
 
@@ -115,3 +127,7 @@ def test_built_twice_in_different_places_it_is_the_same(tmp_path: Path) -> None:
     first, second = (built(place) for place in places)
     assert len(first) == 2
     assert first == second
+    (package,) = (places[0] / "dist").glob("*.deb")
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path / "unpacked"], check=True)
+    secrets = [name for name, content in contents(tmp_path / "unpacked") if CANARY.encode() in content]
+    assert secrets == [], "what lay about where it was built"

@@ -46,7 +46,7 @@ def build_app(site: Site) -> web.Application:
     app[SITE] = site
     app[RENDERER] = site.renderer
     app[WALLS] = site.accounts.walls
-    app[DOCUMENT] = tell(ROUTES)
+    app[DOCUMENT] = lambda: tell(ROUTES)
     add_routes(app, policies)
     return app
 

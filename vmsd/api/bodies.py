@@ -46,13 +46,15 @@ dumps = partial(json.dumps, allow_nan=False)
 class Body(BaseModel):
     """What a JSON body must look like; unknown fields are refused, and no type is taken for another."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, str_strip_whitespace=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 class Query(BaseModel):
     """What a query may hold: by itself nothing."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 QUERY = web.RequestKey("query", Query)

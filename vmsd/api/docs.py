@@ -1,8 +1,10 @@
-"""`/api/v1/openapi.json` and `/docs`: the API told to programs and to people, made once when the daemon starts."""
+"""`/api/v1/openapi.json` and `/docs`: the API told to programs and to people, made once, when somebody first asks."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,12 +24,13 @@ class ApiDocument:
     etag: str
 
 
-DOCUMENT: web.AppKey[ApiDocument] = web.AppKey("api_document")
+Teller = Callable[[], ApiDocument]
+DOCUMENT: web.AppKey[Teller] = web.AppKey("api_document")
 
 
 @cache
 def tell(routes: tuple[Route, ...]) -> ApiDocument:
-    """Raises `TypeError` for a route whose handler says nothing of itself: the daemon does not start then."""
+    """A third of a second of work. Raises `TypeError` for a route whose handler says nothing of itself."""
     told = document(routes, __version__)
     body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
     return ApiDocument(body, etag_of(body.decode()))
@@ -36,7 +39,7 @@ def tell(routes: tuple[Route, ...]) -> ApiDocument:
 @operation(name="get_openapi", answer=dict[str, object], also={304: "It is still the version `If-None-Match` names."})
 async def openapi(request: web.Request) -> web.Response:
     """This document: OpenAPI 3.1, with the verb each operation needs in `x-required-verb`."""
-    told = request.app[DOCUMENT]
+    told = await asyncio.to_thread(request.app[DOCUMENT])
     headers = {"ETag": told.etag, "Cache-Control": "private, no-cache", "Content-Type": "application/json"}
     return unchanged(request, headers) or web.Response(body=told.body, headers=headers)
 

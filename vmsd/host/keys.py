@@ -18,6 +18,10 @@ from vmsd.host.durable import make_folder, write_durably
 KEY_BYTES = 32
 NONCE_BYTES = 12
 KEY_ID = b"\x01"
+BACK = (
+    "bring the key back from its copy, or as the credential vmsd.vault.key of systemd; if it is lost for good, write"
+    " 32 random bytes there, and type the passwords of the cameras again"
+)
 
 
 class Vault:
@@ -56,16 +60,17 @@ class Keys:
         return "Keys(***)"
 
 
-def load_keys(data_dir: Path) -> Keys:
+def load_keys(data_dir: Path, sealed: Callable[[], bool] = lambda: False) -> Keys:
     """The keys under `data_dir/keys`, made now if they are not there yet.
 
-    A systemd credential named `vault.key` takes the place of the file of that name.
+    A systemd credential named `vault.key` takes the place of the file of that name. Raises `BadSetting` when that key
+    is missing and `sealed` says that something was sealed with it: another one would open nothing.
     """
     folder = data_dir / "keys"
     make_folder(folder)
     mediamtx = json.loads(_kept(folder / "mediamtx.json", _new_mediamtx))
     return Keys(
-        vault=Vault(_vault_key(folder)),
+        vault=Vault(_vault_key(folder, sealed)),
         recording_ids=_kept(folder / "recording-ids.key", lambda: secrets.token_bytes(16)),
         mediamtx_user="vmsd",
         mediamtx_password=mediamtx["password"],
@@ -73,12 +78,16 @@ def load_keys(data_dir: Path) -> Keys:
     )
 
 
-def _vault_key(folder: Path) -> bytes:
+def _vault_key(folder: Path, sealed: Callable[[], bool]) -> bytes:
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     credential = Path(credentials) / "vault.key" if credentials else None
     if credential and credential.exists():
         key = credential.read_bytes()
     else:
+        if not (folder / "vault.key").exists() and sealed():
+            raise BadSetting(
+                f"{folder / 'vault.key'} is missing, but the database holds secrets sealed with it: {BACK}"
+            )
         key = _kept(folder / "vault.key", lambda: secrets.token_bytes(KEY_BYTES))
     if len(key) != KEY_BYTES:
         raise BadSetting(f"vault.key must be {KEY_BYTES} bytes long")

@@ -22,8 +22,12 @@ SMALLEST_WORTH_GZIP_BYTES = 1024
 @dataclass(frozen=True)
 class Asset:
     body: bytes
-    gzipped: bytes | None
     content_type: str
+    worth_gzip: bool
+
+    def gzipped(self) -> bytes:
+        """Made when somebody first asks, not when the daemon starts: the largest takes a tenth of a second."""
+        return _gzipped(self.body)
 
 
 class Assets:
@@ -58,12 +62,11 @@ def _files(folder: Path) -> list[Path]:
 def _read(path: Path) -> Asset:
     body = path.read_bytes()
     worth_it = len(body) >= SMALLEST_WORTH_GZIP_BYTES and path.suffix != ".png"
-    return Asset(body, _gzipped(body) if worth_it else None, CONTENT_TYPES[path.suffix])
+    return Asset(body, CONTENT_TYPES[path.suffix], worth_it)
 
 
 @lru_cache(maxsize=256)
 def _gzipped(body: bytes) -> bytes:
-    """Once in a process: the largest takes a tenth of a second."""
     return gzip.compress(body, compresslevel=9, mtime=0)
 
 

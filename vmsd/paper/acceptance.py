@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -12,6 +13,7 @@ from reportlab.lib.units import mm  # type: ignore[import-untyped]
 from reportlab.lib.utils import ImageReader  # type: ignore[import-untyped]
 from reportlab.platypus import Flowable, Image, LongTable, TableStyle  # type: ignore[import-untyped]
 
+from vmsd.model.acceptance import FAILING
 from vmsd.paper.acceptance_words import (
     CAMERA_MARKS,
     CODECS,
@@ -127,7 +129,8 @@ def _summary(certificate: Mapping[str, Any], cameras: Sequence[Mapping[str, Any]
         f"De {_count(len(cameras), 'câmera', 'câmeras')}, {grouped(proven)} "
         f"{'gravou' if proven == 1 else 'gravaram'} sem lacuna durante {duration(period.get('seconds'))}, de "
         f"{local(period.get('start'), zone)} a {local(period.get('end'), zone)}, segundo o índice das gravações, pelo "
-        f"relógio.{switched} O laudo só é aprovado quando toda câmera tem imagem, toda gravação está comprovada e "
+        f"relógio; intervalos de até 1,5 s entre arquivos não contam como lacuna.{switched} "
+        "O laudo só é aprovado quando toda câmera tem imagem, toda gravação está comprovada e "
         "nenhum item abaixo está reprovado."
     )
 
@@ -142,7 +145,7 @@ def _is_proven(camera: Mapping[str, Any]) -> bool:
 
 def _failed(certificate: Mapping[str, Any], cameras: Sequence[Mapping[str, Any]], zone: tzinfo) -> list[Flowable]:
     """What stands between this site and a report that passes, before anything else."""
-    failed = [(_name(one), "; ".join(_faults(one))) for one in cameras if one.get("result") == "fail"]
+    failed = [(_name(one), "; ".join(_faults(one, FAILING))) for one in cameras if one.get("result") == "fail"]
     names = [str(one.get("name")) for one in items(certificate.get("points")) if one.get("result") == "fail"]
     points = [(word(POINTS, name), point_words(name, certificate, zone)) for name in names]
     rows = [*failed, *(point for point, name in zip(points, names, strict=True) if name != "cameras" or not cameras)]
@@ -151,9 +154,10 @@ def _failed(certificate: Mapping[str, Any], cameras: Sequence[Mapping[str, Any]]
     return [heading("O que reprova este laudo"), table(("Câmera ou item", "Por quê"), (60,), rows), space(3)]
 
 
-def _faults(camera: Mapping[str, Any]) -> list[str]:
+def _faults(camera: Mapping[str, Any], among: Collection[str] | None = None) -> list[str]:
     faults = camera.get("faults")
-    return [word(FAULTS, fault) for fault in faults] if isinstance(faults, list) else []
+    found = faults if isinstance(faults, list) else []
+    return [word(FAULTS, fault) for fault in found if among is None or fault in among]
 
 
 def _facts(certificate: Mapping[str, Any], zone: tzinfo) -> list[tuple[str, object]]:
@@ -194,7 +198,9 @@ def _cameras(cameras: Sequence[Mapping[str, Any]], pictures: Mapping[str, bytes]
 
 
 def _camera(camera: Mapping[str, Any], jpeg: bytes | None, zone: tzinfo) -> list[Flowable]:
-    shown = _picture(jpeg) or NoPicture()
+    signed = mapping(camera.get("picture")).get("sha256")
+    altered = jpeg is not None and signed is not None and hashlib.sha256(jpeg).hexdigest() != signed
+    shown = NoPicture("IMAGEM ALTERADA") if altered else _picture(jpeg) or NoPicture("SEM IMAGEM")
     told = facts(_camera_facts(camera, zone), label_mm=25)
     told_wide = WIDTH - PICTURE_WIDE - 4 * mm
     told._argW = [25 * mm, told_wide - 25 * mm]  # noqa: SLF001 - narrower than a page: it stands beside the picture
@@ -213,8 +219,9 @@ def _camera(camera: Mapping[str, Any], jpeg: bytes | None, zone: tzinfo) -> list
 class NoPicture(Flowable):  # type: ignore[misc]
     """A frame where the picture should be."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: str) -> None:
         super().__init__()
+        self._words = words
         self.width, self.height = PICTURE_WIDE, PICTURE_WIDE * 9 / 16
 
     def wrap(self, *_room: float) -> tuple[float, float]:
@@ -227,7 +234,7 @@ class NoPicture(Flowable):  # type: ignore[misc]
         canvas.rect(0, 0, self.width, self.height, fill=1)
         canvas.setFillColor(RED)
         canvas.setFont("Helvetica-Bold", 15)
-        canvas.drawCentredString(self.width / 2, self.height / 2 - 2 * mm, "SEM IMAGEM")
+        canvas.drawCentredString(self.width / 2, self.height / 2 - 2 * mm, self._words)
 
 
 def _picture(jpeg: bytes | None) -> Flowable | None:
@@ -255,7 +262,7 @@ def _camera_facts(camera: Mapping[str, Any], zone: tzinfo) -> list[tuple[str, ob
         ("Gravação", recorded + ("" if recorded == "desligada" else missing)),
         ("Vídeo", _codec(mapping(camera.get("codec")))),
         ("Endereço", f"{or_dash(camera.get('host'))} ({or_dash(camera.get('protocol'))})"),
-        *_device(mapping(camera.get("device"))),
+        *_device(mapping(camera.get("device")), zone),
         ("Imagem de", local(picture.get("taken_at"), zone) if picture else "não há"),
         ("SHA-256 dela", code(spaced(picture.get("sha256"), 8)) if picture else NOTHING),
     ]
@@ -277,7 +284,7 @@ def _codec(codec: Mapping[str, Any]) -> str:
     return ", ".join([*parts, f"áudio {codec['audio']}" if codec.get("audio") else "sem áudio"])
 
 
-def _device(device: Mapping[str, Any]) -> list[tuple[str, object]]:
+def _device(device: Mapping[str, Any], zone: tzinfo) -> list[tuple[str, object]]:
     if not device:
         return [("Equipamento", "não informou (sem ONVIF)")]
     made = " ".join(clean(device.get(name), 60) for name in ("manufacturer", "model") if device.get(name))
@@ -291,6 +298,7 @@ def _device(device: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("Equipamento", f"{made or NOTHING}{firmware}"),
         ("Número", ", ".join(ids) or NOTHING),
         ("Relógio dela", offset(device.get("clock_offset_seconds"))),
+        ("Consultada em", local(device.get("seen_at"), zone)),
     ]
 
 

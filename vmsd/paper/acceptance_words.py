@@ -24,6 +24,10 @@ FAULTS = {
     "no_picture": "sem imagem",
     "not_proven": "gravação não comprovada no período",
     "clock_untrusted": "gravada com o relógio não confiável",
+    "no_signal": "sem sinal quando o laudo foi feito",
+    "source_changed": "o endereço mudou durante o período: parte da gravação é de outra fonte",
+    "stranger": "outro equipamento responde no endereço dela",
+    "frozen": "a mesma imagem em momentos diferentes: a câmera pode estar travada",
     "not_recorded": "gravação desligada",
     "clock_offset": "o relógio da câmera está errado",
     "h265_browser": "H.265 não toca em todo navegador: prefira H.264 ao menos no fluxo secundário",
@@ -114,7 +118,9 @@ def _wear(disk: Mapping[str, Any]) -> str:
 
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "clock": _clock,
-    "volume": lambda disk: word(VOLUMES, disk.get("condition")),
+    "volume": lambda disk: (
+        word(VOLUMES, disk.get("condition")) + (", gravação suspensa" if disk.get("stopped") else "")
+    ),
     "disk_speed": _speed,
     "disk_wear": _wear,
 }

@@ -1,10 +1,8 @@
-"""What it means for a source that a connection or libav failed, in words without the address."""
+"""What it means for a source that libav failed, in words without the address."""
 
 from __future__ import annotations
 
 import errno
-import socket
-import ssl
 
 import av
 
@@ -21,13 +19,6 @@ _CAUSES: tuple[tuple[type[Exception], str, str], ...] = (
     (av.InvalidDataError, "not_a_camera", "what the source sends is not video"),
     (av.EOFError, "not_a_camera", "the source ended before it sent video"),
 )
-_SOCKET_CAUSES: tuple[tuple[type[OSError], str, str], ...] = (
-    (ConnectionRefusedError, "port_closed", "nothing listens on that port"),
-    (ConnectionError, "not_a_camera", "the source hangs up"),
-    (TimeoutError, "timeout", "the source did not answer in time"),
-    (socket.gaierror, "host_unreachable", "the name of the host is not known here"),
-    (ssl.SSLError, "not_a_camera", "the source does not speak TLS, or cannot show whose it is"),
-)
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EIO, errno.EADDRNOTAVAIL}
 
 
@@ -39,10 +30,3 @@ def failure_of(error: av.FFmpegError) -> SourceFailed:
     if error.errno in _UNREACHABLE:
         return SourceFailed("host_unreachable", "the host cannot be reached")
     return SourceFailed("not_a_camera", "the source cannot be read")
-
-
-def failure_of_socket(error: OSError) -> SourceFailed:
-    for kind, cause, detail in _SOCKET_CAUSES:
-        if isinstance(error, kind):
-            return SourceFailed(cause, detail)
-    return SourceFailed("host_unreachable", "the host cannot be reached")

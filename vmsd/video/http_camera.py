@@ -16,8 +16,8 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from vmsd.clock import Clock
 from vmsd.errors import SourceFailed
-from vmsd.video.failures import failure_of_socket
 from vmsd.video.rtsp_auth import Credentials, answer
+from vmsd.video.socket_failures import failure_of_socket
 
 PORTS = {"http": 80, "https": 443}
 MOST_HOPS = 3

@@ -16,7 +16,7 @@ from typing import Protocol, Self
 from urllib.parse import urlsplit
 
 from vmsd.errors import SourceFailed
-from vmsd.video.failures import failure_of_socket
+from vmsd.video.socket_failures import failure_of_socket
 
 PORTS = {"rtsp": 554, "rtsps": 322}
 MOST_LINE_BYTES = 8 << 10
