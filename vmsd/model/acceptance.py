@@ -39,6 +39,10 @@ class Fault(StrEnum):
     NO_PICTURE = "no_picture"
     NOT_PROVEN = "not_proven"
     CLOCK_UNTRUSTED = "clock_untrusted"
+    NO_SIGNAL = "no_signal"
+    SOURCE_CHANGED = "source_changed"
+    STRANGER = "stranger"
+    FROZEN = "frozen"
     NOT_RECORDED = "not_recorded"
     CLOCK_OFFSET = "clock_offset"
     H265_BROWSER = "h265_browser"
@@ -49,7 +53,16 @@ class Fault(StrEnum):
     NO_KEYFRAME_SEEN = "no_keyframe_seen"
 
 
-FAILING = frozenset({Fault.NO_PICTURE, Fault.NOT_PROVEN, Fault.CLOCK_UNTRUSTED})
+FAILING = frozenset(
+    {
+        Fault.NO_PICTURE,
+        Fault.NOT_PROVEN,
+        Fault.CLOCK_UNTRUSTED,
+        Fault.NO_SIGNAL,
+        Fault.SOURCE_CHANGED,
+        Fault.STRANGER,
+    }
+)
 
 
 class AcceptedPeriod(TypedDict):
@@ -141,9 +154,13 @@ class AcceptedClock(TypedDict):
 
 
 class AcceptedDisk(TypedDict):
-    """`write_bytes_per_s` was measured beside the recording; `recording_bytes_per_s` is what the cameras write."""
+    """`write_bytes_per_s` was measured beside the recording; `recording_bytes_per_s` is what the cameras write.
+
+    `stopped` is why nothing may be recorded now, null when it may.
+    """
 
     condition: str
+    stopped: str | None
     total_bytes: Bytes | None
     free_bytes: Bytes | None
     write_bytes_per_s: int | None

@@ -78,11 +78,14 @@ class AcceptanceBox:
         self._from = parts
         self._thread = DiskThread("write-speed")
 
+    @property
+    def measurable(self) -> bool:
+        """Whether there is a volume that may be written to now, and has the room."""
+        return self._from.room.open and self._from.room.free_bytes() >= CHUNK_BYTES * CHUNKS
+
     async def measure(self) -> WriteSpeed | None:
-        """None where nothing may be written now, or the disk does not take it in time."""
+        """None where the disk does not take it, or not in time."""
         parts = self._from
-        if not parts.room.open or parts.room.free_bytes() < CHUNK_BYTES * CHUNKS:
-            return None
         measuring = self._thread.start(measure_write_speed, parts.settings.recordings_dir, parts.clock, time.sleep)
         done, _ = await asyncio.wait({measuring}, timeout=SPEED_S)
         if not done:
@@ -129,6 +132,7 @@ class AcceptanceBox:
         usage, wear = self._from.watch.usage, self._from.wear.last
         return {
             "condition": self._from.watch.volume.condition,
+            "stopped": self._stopped(),
             "total_bytes": None if usage is None else usage.total_bytes,
             "free_bytes": None if usage is None else usage.free_bytes,
             "write_bytes_per_s": None if speed is None else speed.bytes_per_s,
@@ -138,6 +142,10 @@ class AcceptanceBox:
             "kind": None if wear is None else wear.kind,
             "used_of_life": None if wear is None or wear.used_ratio is None else whole(wear.used_ratio),
         }
+
+    def _stopped(self) -> str | None:
+        breaker = self._from.watch.breaker
+        return (breaker.reason or "not_looked_at") if breaker.open else None
 
     def _promise(self, city: City) -> AcceptedPromise:
         found = judge(city.retention_days, self._from.watch.capacity, self._from.clock.wall_ms())
@@ -179,9 +187,10 @@ class AcceptanceBox:
         }
 
     def _wear(self) -> Mark:
+        """A disk that says nothing of itself is no disk that is found good."""
         wear = self._from.wear.last
-        if wear is None:
-            return Mark.PASS
+        if wear is None or (wear.used_ratio is None and wear.failing is None):
+            return Mark.WARN
         if wear.failing:
             return Mark.FAIL
         return Mark.WARN if (wear.used_ratio or 0) >= WORN else Mark.PASS
@@ -196,6 +205,8 @@ class AcceptanceBox:
         if pair is None or not self._from.settings.https.enabled:
             return Mark.WARN
         left_ms = pair.not_after_ms - self._from.clock.wall_ms()
+        if left_ms <= 0:
+            return Mark.FAIL
         return Mark.PASS if left_ms > SOON_DAYS * DAY_MS else Mark.WARN
 
 
@@ -212,10 +223,9 @@ def _clock(clock: AcceptedClock) -> Mark:
 
 
 def _speed(disk: AcceptedDisk) -> Mark:
+    """A disk that could not be measured is not fast enough."""
     speed, needed = disk["write_bytes_per_s"], disk["recording_bytes_per_s"]
-    if speed is None:
-        return Mark.WARN
-    if speed < FAST_ENOUGH * needed:
+    if speed is None or speed < FAST_ENOUGH * needed:
         return Mark.FAIL
     return Mark.PASS if speed >= COMFORTABLE * needed else Mark.WARN
 

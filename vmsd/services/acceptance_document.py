@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,7 +28,7 @@ from vmsd.model.acceptance import (
 )
 from vmsd.model.camera import Camera
 from vmsd.model.continuity import AuditHead
-from vmsd.model.state import LiveState
+from vmsd.model.state import LiveState, State
 from vmsd.services.acceptance_box import AcceptanceBox, whole
 from vmsd.services.acceptance_proof import Window, proof_of, window_of
 from vmsd.services.box_seal import BoxSeal, canonical_json
@@ -41,18 +42,32 @@ from vmsd.store.database import Database
 from vmsd.video.facts import LONGEST_GOP_S
 from vmsd.video.picture_size import look_at
 
+VIDEO = {
+    "H264": "h264",
+    "H265": "h265",
+    "M-JPEG": "mjpeg",
+    "AV1": "av1",
+    "VP8": "vp8",
+    "VP9": "vp9",
+    "MPEG-4 Video": "mpeg4",
+    "MPEG-1/2 Video": "mpeg2video",
+}
+"""Tracks of video, by the media server's names; every other one is of sound."""
 OFFSET_S = 2.0
 """A camera's own clock, shown in its picture, may be so far from the box's."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was gathered, by the cameras' numbers."""
+    """What was gathered, by the cameras' numbers; `changed_ms` by their ids: since when the video is of this source."""
 
     pictures: Mapping[int, Still]
     codecs: Mapping[int, AcceptedCodec]
     speed: WriteSpeed | None
     devices: Mapping[int, DeviceFacts]
+    codec_faults: Mapping[int, Sequence[Fault]]
+    frozen: AbstractSet[int]
+    changed_ms: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -135,13 +150,14 @@ class AcceptanceWriter:
         state = self.states.of(camera)
         proof, proven = await proof_of(timeline, camera, window)
         codec = gathered.codecs.get(camera.id) or live_codec(state)
+        since_ms = gathered.changed_ms.get(camera.public_id, 0) if camera.recording_enabled else 0
         device, still = gathered.devices.get(camera.id), gathered.pictures.get(camera.id)
         picture = None if still is None or still.frame_ms < window.start_ms else _picture(still)
         faults = [
-            *([] if picture else [Fault.NO_PICTURE]),
+            *_picture_faults(state, picture, frozen=camera.id in gathered.frozen),
             *_recording_faults(camera, proof, proven=proven),
-            *_codec_faults(codec),
-            *([Fault.CLOCK_OFFSET] if _is_off(device) else []),
+            *_source_faults(device, since_ms=since_ms, window=window),
+            *gathered.codec_faults.get(camera.id, _codec_faults(codec)),
         ]
         failed = not FAILING.isdisjoint(faults)
         return {
@@ -191,24 +207,44 @@ def codec_of(facts: Mapping[str, Any]) -> AcceptedCodec:
 def live_codec(state: LiveState) -> AcceptedCodec:
     """What the media server sees of a camera that cannot be asked a second time."""
     facts = state.facts
+    video = next((VIDEO[name] for name in facts.codecs if name in VIDEO), None)
     return {
-        "codec": ", ".join(facts.codecs) or None,
+        "codec": video,
         "width": facts.width,
         "height": facts.height,
         "fps": None,
         "gop_s": None,
         "b_frames": None,
-        "audio": None,
+        "audio": next((name for name in facts.codecs if name not in VIDEO), None),
         "bitrate": facts.bitrate,
     }
 
 
 def _cameras(cameras: Sequence[AcceptedCamera]) -> Mark:
-    """A site without a camera proves nothing."""
+    """A site without a camera that is recorded proves nothing."""
     results = {camera["result"] for camera in cameras}
-    if not cameras or Mark.FAIL in results:
+    if not any(camera["recording_enabled"] for camera in cameras) or Mark.FAIL in results:
         return Mark.FAIL
     return Mark.WARN if Mark.WARN in results else Mark.PASS
+
+
+def _picture_faults(state: LiveState, picture: AcceptedPicture | None, *, frozen: bool) -> list[Fault]:
+    signs = {
+        Fault.NO_SIGNAL: state.state is not State.ONLINE,
+        Fault.NO_PICTURE: picture is None,
+        Fault.FROZEN: picture is not None and frozen,
+    }
+    return [fault for fault, applies in signs.items() if applies]
+
+
+def _source_faults(device: DeviceFacts | None, *, since_ms: int, window: Window) -> list[Fault]:
+    """What was recorded of another camera proves nothing of this one."""
+    signs = {
+        Fault.SOURCE_CHANGED: since_ms > window.start_ms,
+        Fault.STRANGER: device is not None and bool(device.stranger),
+        Fault.CLOCK_OFFSET: _is_off(device),
+    }
+    return [fault for fault, applies in signs.items() if applies]
 
 
 def _recording_faults(camera: Camera, proof: AcceptedProof, *, proven: bool) -> list[Fault]:
@@ -220,10 +256,10 @@ def _recording_faults(camera: Camera, proof: AcceptedProof, *, proven: bool) -> 
 
 def _codec_faults(codec: AcceptedCodec) -> list[Fault]:
     signs = {
-        Fault.H265_BROWSER: codec["codec"] in ("h265", "H265"),
+        Fault.H265_BROWSER: codec["codec"] == "h265",
         Fault.B_FRAMES_WEBRTC: bool(codec["b_frames"]),
         Fault.GOP_LONG: (codec["gop_s"] or 0) > LONGEST_GOP_S and codec["codec"] != "mjpeg",
-        Fault.AUDIO_G711_HLS: codec["audio"] in ("pcma", "pcmu"),
+        Fault.AUDIO_G711_HLS: codec["audio"] in ("pcma", "pcmu", "G711"),
         Fault.MJPEG_NO_LIVE: codec["codec"] == "mjpeg",
     }
     return [fault for fault, applies in signs.items() if applies]

@@ -6,7 +6,7 @@ Nothing of the proof is kept in memory: it is read from the index each time, so 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -14,14 +14,14 @@ import structlog
 from vmsd.clock import Clock, rfc3339
 from vmsd.errors import Conflict, Invalid, NotFound, SourceFailed, TooMany, VmsdError
 from vmsd.host.write_speed import WriteSpeed
-from vmsd.model.acceptance import Acceptance, AcceptanceState, AcceptedCodec, CameraProgress, Progress
+from vmsd.model.acceptance import Acceptance, AcceptanceState, AcceptedCodec, CameraProgress, Fault, Progress
 from vmsd.model.audit import Action, Entry, Fact, Subject
 from vmsd.model.camera import Camera
 from vmsd.model.city import City
 from vmsd.model.state import State
 from vmsd.services.acceptance_box import AcceptanceBox, whole
 from vmsd.services.acceptance_document import AcceptanceWriter, Evidence, codec_of, live_codec
-from vmsd.services.acceptance_proof import Window, proven_ms, window_of
+from vmsd.services.acceptance_proof import Window, proven_ms, sources_since, window_of
 from vmsd.services.audit import AuditLog
 from vmsd.services.index import RecordingIndex
 from vmsd.services.live_states import LiveStates
@@ -51,7 +51,8 @@ HOPELESS_MS = 30 * 60_000
 class Draft:
     """What has been gathered of one report; `since_s` is when this program first saw it, `resumed` not from its start.
 
-    At its end the pictures are taken anew: `retaken` are the cameras of which that has been tried.
+    At its end the pictures are taken anew: `retaken` are the cameras of which that has been tried, `frozen` those that
+    show the very same picture at another time. `changed_ms` is since when a camera's video comes from where it does.
     """
 
     one: Acceptance
@@ -63,6 +64,9 @@ class Draft:
     cameras: Sequence[Camera] = ()
     pictures: dict[int, Still] = field(default_factory=dict)
     codecs: dict[int, AcceptedCodec] = field(default_factory=dict)
+    codec_faults: dict[int, Sequence[Fault]] = field(default_factory=dict)
+    changed_ms: Mapping[str, int] = field(default_factory=dict)
+    frozen: set[int] = field(default_factory=set)
     tries: dict[int, int] = field(default_factory=dict)
     retaken: set[int] = field(default_factory=set)
     speed: WriteSpeed | None = None
@@ -106,6 +110,7 @@ class AcceptanceMaker:
         """How far each camera's proof is, now."""
         draft.cameras = await Cameras(draft.scope, self._from.rows).list()
         window, now_ms = draft.window(self._from.clock.wall_ms()), self._from.clock.wall_ms()
+        draft.changed_ms = await sources_since(draft.scope, draft.cameras, window)
         cameras = [await self._progress(draft, camera, window) for camera in draft.cameras]
         counted = [one for one in cameras if one["enabled"]]
         share = min((one["proven_seconds"] * 1000 / window.whole_ms for one in counted), default=1.0)
@@ -114,19 +119,21 @@ class AcceptanceMaker:
 
     async def _progress(self, draft: Draft, camera: Camera, window: Window) -> CameraProgress:
         state = self._from.states.of(camera)
+        known_ms = window.end_ms - draft.changed_ms.get(camera.public_id, window.start_ms)
+        there_ms = min(await proven_ms(draft.timeline, camera, window), max(0, known_ms))
         return {
             "id": camera.public_id,
             "name": camera.name,
             "state": state.state,
             "cause": state.cause,
             "picture": camera.id in draft.pictures,
-            "proven_seconds": whole(await proven_ms(draft.timeline, camera, window) / 1000),
+            "proven_seconds": whole(there_ms / 1000),
             "enabled": camera.recording_enabled,
         }
 
     async def gather(self, draft: Draft) -> None:
-        """Some of the pictures and codecs that are still missing, and the disk's speed, once."""
-        if not draft.measured:
+        """Some of the pictures and codecs that are still missing, and the disk's speed, once it can be measured."""
+        if not draft.measured and self._from.box.measurable:
             draft.speed, draft.measured = await self._from.box.measure(), True
         wanted = [camera for camera in draft.cameras if camera.id not in draft.pictures]
         for camera in wanted[:PICTURES_EACH]:
@@ -143,12 +150,18 @@ class AcceptanceMaker:
             still = await self._from.stills.get(draft.city, camera, fresh=True, width=PICTURE_WIDTH)
         except VmsdError:
             return  # no picture now: the report says so, unless it comes in time
+        before = draft.pictures.get(camera.id)
+        if before is not None and before.frame_ms != still.frame_ms:
+            same = before.jpeg == still.jpeg
+            (draft.frozen.add if same else draft.frozen.discard)(camera.id)
         draft.pictures[camera.id] = still
 
     async def _probe(self, draft: Draft, camera: Camera) -> None:
         draft.tries[camera.id] = draft.tries.get(camera.id, 0) + 1
         try:
-            draft.codecs[camera.id] = codec_of(await self._from.prober.probe(camera))
+            facts = await self._from.prober.probe(camera)
+            draft.codecs[camera.id] = codec_of(facts)
+            draft.codec_faults[camera.id] = [Fault(warning["code"]) for warning in facts["warnings"]]
         except TooMany:
             draft.tries[camera.id] -= 1
         except Invalid:
@@ -160,9 +173,9 @@ class AcceptanceMaker:
         """Everything is proven and seen, or there is no more time."""
         if self.is_late(draft):
             return self._from.index.complete or self._elapsed_ms(draft) > self._limit_ms(draft) + GRACE_MS
-        seen = all(one["picture"] for one in progress["cameras"])
+        seen = all(one["picture"] and one["state"] == State.ONLINE for one in progress["cameras"])
         known = not any(self._is_unknown(draft, camera) for camera in draft.cameras)
-        return progress["share"] >= 1 and seen and known and self._from.index.complete
+        return progress["share"] >= 1 and seen and known and draft.measured and self._from.index.complete
 
     def is_late(self, draft: Draft) -> bool:
         return self._elapsed_ms(draft) >= self._limit_ms(draft)
@@ -194,7 +207,15 @@ class AcceptanceMaker:
         """The document, signed, with its pictures and its row of the audit log; False when it was cancelled."""
         parts, store = self._from, Acceptances(draft.scope)
         await self._sign_audit()
-        gathered = Evidence(draft.pictures, draft.codecs, draft.speed, await store.devices())
+        gathered = Evidence(
+            pictures=draft.pictures,
+            codecs=draft.codecs,
+            speed=draft.speed,
+            devices=await store.devices(),
+            codec_faults=draft.codec_faults,
+            frozen=draft.frozen,
+            changed_ms=draft.changed_ms,
+        )
         written = await parts.writer.write(draft.one, draft.timeline, draft.cameras, gathered)
         facts: dict[str, Fact] = {"passed": written.passed, "cameras": written.cameras, "sha256": written.sha256}
         now_ms = parts.clock.wall_ms()

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vmsd.clock import rfc3339
 from vmsd.model.acceptance import AcceptedGap, AcceptedProof
+from vmsd.model.audit import Action
 from vmsd.model.camera import Camera
 from vmsd.services.acceptance_box import whole
 from vmsd.services.gaps import GAP_TOLERANCE_MS
 from vmsd.services.timeline import UNSETTLED_MS, CityTimeline, Recorded
+from vmsd.store.audit import CityAudit
+from vmsd.store.scope import Scope
+
+SOURCE = frozenset({"protocol", "source_url", "vendor", "host", "channel", "subtype", "tunnel", "tunnel_target"})
+"""What makes it another camera's video, as the audit log names it."""
+MOST_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,26 @@ async def proven_ms(timeline: CityTimeline, camera: Camera, window: Window) -> i
         return 0
     since_ms = max(found.from_ms, *(end_ms for _, end_ms in found.missing)) if found.missing else found.from_ms
     return window.whole_ms if _is_whole(found, window) else max(0, window.end_ms - since_ms)
+
+
+async def sources_since(scope: Scope, cameras: Sequence[Camera], window: Window) -> Mapping[str, int]:
+    """Of the cameras whose video has come from somewhere else within the window: since when it comes from here."""
+    asked = {camera.public_id: window.start_ms for camera in cameras}
+    found: dict[str, int] = {}
+    for row in await CityAudit(scope).about(asked, limit=MOST_ROWS):
+        if row.subject is not None and _is_another(row.action, row.facts):
+            found[row.subject] = max(row.at_ms, found.get(row.subject, 0))
+    return found
+
+
+def _is_another(action: str, facts: str) -> bool:
+    """A row that somebody has damaged proves nothing for the camera."""
+    if action != Action.CAMERA_CHANGED:
+        return action == Action.CAMERA_REPLACED
+    try:
+        return not SOURCE.isdisjoint(json.loads(facts).get("fields", ()))
+    except (ValueError, TypeError, AttributeError):
+        return True
 
 
 async def proof_of(timeline: CityTimeline, camera: Camera, window: Window) -> tuple[AcceptedProof, bool]:

@@ -55,7 +55,7 @@ _OLD = """SELECT id FROM acceptance WHERE city_id = :city_id AND state NOT IN ('
 DROP_PICTURES = CitySql(f"DELETE FROM acceptance_picture WHERE city_id = :city_id AND acceptance_id IN ({_OLD})")
 DROP = CitySql(f"DELETE FROM acceptance WHERE city_id = :city_id AND id IN ({_OLD})")
 DEVICES = CitySql(
-    """SELECT camera_id, manufacturer, model, firmware, serial, mac, clock_offset_ms, seen_ms
+    """SELECT camera_id, manufacturer, model, firmware, serial, mac, clock_offset_ms, seen_ms, stranger
     FROM device WHERE city_id = :city_id"""
 )
 OLDEST_OPEN = SystemSql(f"SELECT city_id, public_id FROM acceptance WHERE {_OPEN} ORDER BY created_ms LIMIT 1")
@@ -69,7 +69,7 @@ class Place(NamedTuple):
 
 
 class DeviceFacts(NamedTuple):
-    """What a camera said of itself when it was last asked."""
+    """What a camera said of itself when it was last asked; `stranger` is another one that answers in its place."""
 
     manufacturer: str | None
     model: str | None
@@ -78,6 +78,7 @@ class DeviceFacts(NamedTuple):
     mac: str | None
     clock_offset_ms: int | None
     seen_ms: int
+    stranger: str | None
 
 
 class Acceptances:

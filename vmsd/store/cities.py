@@ -41,6 +41,12 @@ DROP_ALERT_STEPS = SystemSql("DELETE FROM alert_step WHERE city_id = :id")
 DROP_ALERTS = SystemSql("DELETE FROM alert WHERE city_id = :id")
 DROP_SITE_PLAN = SystemSql("DELETE FROM site_plan WHERE city_id = :id")
 DROP_THRESHOLDS = SystemSql("DELETE FROM threshold WHERE city_id = :id")
+DROP_ACCEPTANCES = SystemSql("DELETE FROM acceptance WHERE city_id = :id")
+DROP_PURGE_REPORTS = SystemSql("DELETE FROM purge_report WHERE city_id = :id")
+DROP_INCIDENTS = SystemSql("DELETE FROM incident WHERE city_id = :id")
+DROP_DELIVERIES = SystemSql("DELETE FROM delivery WHERE city_id = :id")
+DROP_EXPORTS = SystemSql("DELETE FROM export WHERE city_id = :id")
+DROP_HOLDS = SystemSql("DELETE FROM hold WHERE city_id = :id")
 DROPPED = (
     DROP_MOSAICS,
     DROP_WANTED,
@@ -50,6 +56,12 @@ DROPPED = (
     DROP_ALERTS,
     DROP_SITE_PLAN,
     DROP_THRESHOLDS,
+    DROP_ACCEPTANCES,
+    DROP_PURGE_REPORTS,
+    DROP_INCIDENTS,
+    DROP_DELIVERIES,
+    DROP_EXPORTS,
+    DROP_HOLDS,
 )
 """What a city without cameras and people may still have."""
 SHOWN_NO_MORE = SystemSql("UPDATE session SET city_id = NULL WHERE city_id = :id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -50,21 +51,24 @@ async def drop(
     now_ms: int,
     *,
     vanished: bool = False,
-) -> None:
+) -> Counter[PurgeReason]:
     """Of rows named by city, camera and start: garbage, or what somebody else has deleted (`vanished`).
 
-    Any other row stays as it is.
+    Any other row stays as it is. Says how many have gone, and why.
     """
     reason = PurgeReason.VANISHED if vanished else None
     params = {"places": json.dumps(list(places)), "reason": reason, "garbage": int(not vanished)}
     rows = await transaction.fetch(ABOUT_TO_GO, params)
+    gone: Counter[PurgeReason] = Counter()
     for (city_id, city), of_city in groupby(rows, key=lambda row: (row["city_id"], row["city"])):
         at_ms = await _free_moment(transaction, city_id, now_ms)
         lines = [replace(purge_of(row), purged_ms=at_ms) for row in of_city]
+        gone.update(line.reason for line in lines)
         for why, of_reason in groupby(lines, key=lambda line: line.reason):
             await note(transaction, _entry(city_id, city, why, list(of_reason)), at_ms)
         await transaction.execute(NOTE_PURGE, {**params, "city_id": city_id, "at_ms": at_ms})
     await transaction.execute(DROP, params)
+    return gone
 
 
 async def _free_moment(transaction: Transaction, city_id: int, now_ms: int) -> int:

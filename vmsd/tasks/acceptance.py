@@ -32,13 +32,14 @@ class AcceptanceTask:
             self._board.progress.clear()
             return
         draft = await self._draft_of(place)
-        progress = await self._maker.look(draft)
-        self._board.progress = {place.public_id: progress}
-        await self._maker.gather(draft)
-        progress = self._board.progress[place.public_id] = await self._maker.look(draft)
         if self._maker.is_hopeless(draft):
             await self._maker.give_up(draft, "the box could not finish it")
-        elif self._maker.is_ready(draft, progress):
+            return
+        if place.public_id not in self._board.progress:
+            self._board.progress = {place.public_id: await self._maker.look(draft)}
+        await self._maker.gather(draft)
+        progress = self._board.progress[place.public_id] = await self._maker.look(draft)
+        if self._maker.is_ready(draft, progress):
             await self._close(draft)
         else:
             draft.retaken.clear()

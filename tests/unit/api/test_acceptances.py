@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,17 @@ import pytest
 from pypdf import PdfReader
 
 from tests.unit.api.conftest import Town
-from tests.unit.api.kept import MINUTE_MS, Archive, make_archive
+from tests.unit.api.kept import MINUTE_MS, SCHOOL, SQUARE, Archive, make_archive
+from tests.unit.paper.test_acceptance_paper import picture
+from vmsd.errors import Invalid
+from vmsd.model.camera import Camera
+from vmsd.model.segment import Segment, SegmentFlag, SegmentState
+from vmsd.model.state import LiveState, State
+from vmsd.services.stills import Still
 from vmsd.verifier import verificar
 
 ASKED = {"installer": "Equipe 2", "minutes": 5, "note": "Poste 14"}
+NO_FLAG = SegmentFlag(0)
 
 
 @pytest.fixture
@@ -53,7 +61,11 @@ async def test_a_camera_without_a_picture_makes_a_report_that_is_not_passed(arch
     signed = await archive.ask("GET", f"/acceptances/{one['id']}.json", who=gestor)
     certificate = signed.body["certificate"]
     assert {camera["result"] for camera in certificate["cameras"]} == {"fail"}
-    assert {fault for camera in certificate["cameras"] for fault in camera["faults"]} == {"no_picture", "not_proven"}
+    assert {fault for camera in certificate["cameras"] for fault in camera["faults"]} == {
+        "no_picture",
+        "no_signal",
+        "not_proven",
+    }
     paper = await archive.ask("GET", f"/acceptances/{one['id']}.pdf", who=gestor)
     text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(paper.raw)).pages)
     for words in ("NÃO APROVADO", "SEM IMAGEM", "Praça / norte", "Escola", "Equipe 2", "Poste 14", one["id"]):
@@ -119,3 +131,80 @@ async def test_a_report_asked_for_before_the_power_went_is_made_by_the_next_daem
     archive.town.served.clock.pass_s(20 * MINUTE_MS / 1000)
     await look(archive)
     assert (await archive.done("GET", f"/acceptances/{one['id']}", who=archive.town.gestor))["state"] == "done"
+
+
+@pytest.fixture
+async def proven(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Archive:
+    """Both cameras have a signal, a picture and the last twenty minutes recorded."""
+    daemon, now_ms = archive.town.served.daemon, archive.town.served.clock.wall_ms()
+    parts = daemon.acceptance.task._maker._from
+    await daemon._runner("breaker").run_once()
+    for camera in (SQUARE, SCHOOL):
+        parts.states.set((archive.town.here.id, camera), LiveState(State.ONLINE, now_ms))
+    await daemon._volume.system.put(
+        Segment(archive.town.here.id, camera, minute_ms * 1000, MINUTE_MS, 1000, 1000, SegmentState.CLOSED, NO_FLAG)
+        for camera in (SQUARE, SCHOOL)
+        for minute_ms in range(now_ms - 20 * MINUTE_MS, now_ms, MINUTE_MS)
+    )
+    monkeypatch.setattr(parts.stills, "get", Showing(archive).get)
+    monkeypatch.setattr(parts.prober, "probe", nobody_there)
+    return archive
+
+
+async def nobody_there(_: Camera) -> dict[str, Any]:
+    raise Invalid("there is nothing to open")
+
+
+@dataclass
+class Showing:
+    """What every camera shows: a picture of that moment, the same each time."""
+
+    archive: Archive
+
+    async def get(self, *_: object, **__: object) -> Still:
+        clock = self.archive.town.served.clock
+        clock.pass_s(0.001)
+        return Still(picture(), clock.wall_ms())
+
+
+async def made(archive: Archive) -> dict[str, Any]:
+    """The certificate of a report that was made at once."""
+    one = await ask(archive)
+    await look(archive)
+    return dict((await archive.done("GET", f"/acceptances/{one['id']}.json", who=archive.town.gestor))["certificate"])
+
+
+def marks(certificate: dict[str, Any]) -> dict[str, str]:
+    return {point["name"]: point["result"] for point in certificate["points"]}
+
+
+async def test_a_picture_that_never_changes_is_told(proven: Archive):
+    certificate = await made(proven)
+    assert [(camera["result"], camera["faults"]) for camera in certificate["cameras"]] == [("warn", ["frozen"])] * 2
+    assert marks(certificate)["cameras"] == "warn"
+
+
+async def test_a_camera_that_has_just_gone_is_not_passed(proven: Archive):
+    one = await ask(proven)
+    states = proven.town.served.daemon.acceptance.task._maker._from.states
+    states.set((proven.town.here.id, SQUARE), LiveState(State.OFFLINE, 0))
+    await look(proven)
+    assert (await proven.done("GET", f"/acceptances/{one['id']}", who=proven.town.gestor))["state"] == "running"
+
+
+async def test_what_another_source_has_recorded_proves_nothing(proven: Archive):
+    gestor = proven.town.gestor
+    at = {"source_url": "rtsp://192.0.2.9/other"}
+    await proven.done("PATCH", f"/cameras/{proven.square}", at, who=gestor)
+    one = await ask(proven)
+    await look(proven)
+    progress = (await proven.done("GET", f"/acceptances/{one['id']}", who=gestor))["progress"]["cameras"]
+    assert {camera["id"]: camera["proven_seconds"] for camera in progress} == {proven.square: 0, proven.school: 300}
+
+
+async def test_cameras_that_are_not_recorded_prove_nothing(proven: Archive):
+    for camera in (proven.square, proven.school):
+        await proven.done("PATCH", f"/cameras/{camera}", {"recording_enabled": False}, who=proven.town.gestor)
+    certificate = await made(proven)
+    assert {"not_recorded"} <= set(certificate["cameras"][0]["faults"])
+    assert marks(certificate)["cameras"] == "fail"

@@ -44,6 +44,21 @@ def test_a_picture_that_is_none_is_no_picture() -> None:
     assert "SEM IMAGEM" in PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
 
 
+def test_a_picture_that_is_not_the_signed_one_is_not_shown() -> None:
+    signed = {"picture": {"sha256": "0" * 64, "taken_at": "2026-03-01T12:00:00Z"}}
+    pdf = acceptance.render({"cameras": [camera("Praça", **signed)]}, {}, {"Praça": picture()})
+    page = PdfReader(io.BytesIO(pdf)).pages[0]
+    assert "IMAGEM ALTERADA" in page.extract_text()
+    assert not page["/Resources"].get("/XObject", {})
+
+
+def test_what_fails_is_named_first_and_what_only_warns_is_not_there() -> None:
+    pdf = acceptance.render({"cameras": [camera("Praça", result="fail", faults=["not_proven", "gop_long"])]}, {}, {})
+    text = PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
+    assert text.count("gravação não comprovada") == 2
+    assert text.count("entre quadros-chave: ajuste") == 1
+
+
 def test_what_cannot_be_printed_stops_nothing() -> None:
     odd = [camera(BAD, faults=[BAD], proof=BAD, codec=[BAD], device={"serial": BAD}, result=BAD) for _ in range(70)]
     wrong = {"cameras": odd, "note": BAD, "installer": BAD, "points": [{"name": BAD, "result": BAD}], "disk": BAD}
