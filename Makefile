@@ -12,6 +12,7 @@ NO_COLOUR := $(if $(CI),--color=no)
 
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-run setup-test setup-bench run test pytest check lint bench clean executable deb package-test
+.PHONY: image image-test update
 .NOTPARALLEL:
 
 help:
@@ -24,6 +25,9 @@ help:
 	@echo 'make executable     the program as one folder that needs no Python, in dist/'
 	@echo 'make deb            the Debian package of it, with MediaMTX and the units, in dist/'
 	@echo 'make package-test   both built twice, and the package tried on clean Debian machines (root, about 15 minutes)'
+	@echo 'make image          the disk image of a box, with that package inside, in dist/ (root; packaging/image/README.md)'
+	@echo 'make image-test     it is started in QEMU, again and again (root, half an hour)'
+	@echo 'make update         a signed update of what is in dist/ (UPDATE_KEY=path to the private release key)'
 	@echo 'make clean   remove what the above made; recordings in demo-data stay'
 	@echo
 	@echo 'PYTHON=/usr/bin/python3.13 names another Python; MEDIAMTX_BINARY=path names a MediaMTX you have.'
@@ -73,6 +77,16 @@ deb: executable
 package-test: setup-test deb
 	lintian --fail-on error,warning dist/vmsd_*.deb
 	VMSD_TEST_PACKAGES=1 $(BIN)/python -m pytest -q tests/packaging --durations 10 $(NO_COLOUR)
+
+update:
+	@test -n "$(UPDATE_KEY)" || { echo 'UPDATE_KEY=path names the private release key' >&2; exit 1; }
+	@cd packaging && exec ../$(BIN)/python -m update release --key "$(abspath $(UPDATE_KEY))"
+
+image: deb
+	@cd packaging && exec $(PYTHON) -m image
+
+image-test: setup-test image
+	VMSD_TEST_IMAGE=1 $(BIN)/python -m pytest -q tests/packaging/image --durations 10 $(NO_COLOUR)
 
 clean:
 	rm -rf .venv web/node_modules web/static/vendor mediamtx/bin build dist bench.json .hypothesis

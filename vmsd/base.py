@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from vmsd.clock import Clock, SystemClock
 from vmsd.config import Settings
+from vmsd.host.camera_http import CameraHttp
 from vmsd.host.clocksync import read_kernel_clock
+from vmsd.host.daemon_lock import daemon_lock
+from vmsd.host.decommission import refuse_while_underway
 from vmsd.host.keys import Keys, load_keys
 from vmsd.host.signing import load_box_key
 from vmsd.host.tree import Tree
 from vmsd.model.audit import Who
 from vmsd.model.city import City
 from vmsd.model.person import ALL_RIGHTS, Rights
+from vmsd.services import snapshots, transplant
 from vmsd.services.accounts import Accounts
 from vmsd.services.audit import AuditLog
 from vmsd.services.cameras import CityCameras
 from vmsd.services.cities import CityList
 from vmsd.services.clock_trust import Timekeeper
 from vmsd.services.desired import DesiredState
+from vmsd.services.devices import CityDevices, DeviceParts
+from vmsd.services.discovery import Discovery
 from vmsd.services.first_login import FirstLogin
 from vmsd.services.index import RecordingIndex
 from vmsd.services.login_sessions import Limits, LoginSessions, SessionRules
@@ -37,6 +44,7 @@ from vmsd.services.webhook_keys import CityWebhookKeys, Reporters
 from vmsd.store.cameras import CameraRows, Cameras
 from vmsd.store.database import Database
 from vmsd.store.scope import Scope
+from vmsd.store.sealed import holds_sealed
 from vmsd.store.system import System
 from vmsd.tasks.backup import open_or_recover
 from vmsd.tasks.breaker import Breaker
@@ -112,6 +120,19 @@ class Base:
         return CityCameras(store, scope, rules, self.desired, self.audit, self.clock, rights=rights, by=by)
 
 
+def device_parts(base: Base) -> DeviceParts:
+    """One for the whole program: it searches the network once at a time."""
+    trusted, rules = partial(clock_trusted, base.keeper), base.settings.cameras
+    http = CameraHttp(rules.probe_deadline_s)
+    discovery = Discovery(http, base.desired.hosts, rules, base.clock, trusted)
+    return DeviceParts(discovery, base.database, base.rows, base.desired, base.audit, base.clock, trusted)
+
+
+def devices_in(base: Base, parts: DeviceParts, city: City, by: Who = CONSOLE) -> CityDevices:
+    """Of all cameras of the city."""
+    return CityDevices(parts, city, base.cameras(city, by=by), by)
+
+
 @asynccontextmanager
 async def open_base(
     settings: Settings, clock: Clock | None = None, *, beside_daemon: bool = False
@@ -119,7 +140,9 @@ async def open_base(
     """The store and the keys, opened; a missing or broken database is restored from the newest snapshot."""
     clock = clock or SystemClock()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = load_keys(settings.data_dir)
+    await _finish_restore(settings, beside_daemon=beside_daemon)
+    refuse_while_underway(settings.data_dir)
+    keys = load_keys(settings.data_dir, partial(holds_sealed, settings.database))
     rows = CameraRows(keys.vault)
     keeper = Timekeeper(clock, read_kernel_clock)
     async with open_or_recover(settings, clock, beside_daemon=beside_daemon) as (database, recovery):
@@ -141,6 +164,20 @@ async def open_base(
             last_known_ms,
             recovered=recovery is not None,
         )
+
+
+async def _finish_restore(settings: Settings, *, beside_daemon: bool) -> None:
+    """One that was broken off after it was decided; raises `Conflict` while somebody else is at it.
+
+    What backups and restores that were killed have left behind goes when the daemon starts.
+    """
+    if not beside_daemon:
+        await asyncio.to_thread(snapshots.clear, settings.data_dir)
+        await asyncio.to_thread(transplant.clear, settings.database)
+    if not await asyncio.to_thread(transplant.unfinished, settings.database):
+        return
+    with daemon_lock(settings.data_dir) if beside_daemon else nullcontext():
+        await asyncio.to_thread(transplant.finish, settings.database)
 
 
 def clock_trusted(keeper: Timekeeper) -> bool:

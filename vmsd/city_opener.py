@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from vmsd.acceptance_desk import AcceptanceDesk
 from vmsd.base import Base, Volume
 from vmsd.evidence import Evidence
 from vmsd.guards_room import GuardsRoom
@@ -11,6 +12,7 @@ from vmsd.model.city import City
 from vmsd.model.person import Caller
 from vmsd.services.city_alerts import AlertParts, CityAlerts
 from vmsd.services.destinations import CityDestinations
+from vmsd.services.devices import CityDevices, DeviceParts
 from vmsd.services.expiry import CityExpiry
 from vmsd.services.exports import CityExports
 from vmsd.services.groups import CityGroups
@@ -40,12 +42,21 @@ class CityOpener:
     """`on_export` is told when an export was asked for or taken back."""
 
     def __init__(
-        self, base: Base, volume: Volume, evidence: Evidence, room: GuardsRoom, on_export: Callable[[], None]
+        self,
+        base: Base,
+        volume: Volume,
+        evidence: Evidence,
+        room: GuardsRoom,
+        acceptance: AcceptanceDesk,
+        devices: DeviceParts,
+        on_export: Callable[[], None],
     ) -> None:
         self._base = base
         self._volume = volume
         self._evidence = evidence
         self._room = room
+        self._acceptance = acceptance
+        self._devices = devices
         self._export_parts = evidence.export_parts(on_export)
         self._purge_parts = evidence.purge_parts()
         self._alert_parts = AlertParts(room.alerts, base.audit, base.clock, self._whose)
@@ -60,6 +71,9 @@ class CityOpener:
             "software": parts.software(),
         }
 
+    def _clock_offset_ms(self) -> int:
+        return round(self._base.settings.cameras.clock_offset_s * 1000)
+
     def __call__(self, city: City, caller: Caller) -> OpenCity:
         base, volume, evidence, room, by = self._base, self._volume, self._evidence, self._room, caller.who
         scope, rights, audit, clock = Scope(base.database, city.id), caller.rights, base.audit, base.clock
@@ -68,6 +82,7 @@ class CityOpener:
         holds = CityHolds(scope, keeping, audit, clock, by=by)
         expiry = CityExpiry(scope, city, recordings, volume.keeper.trusted_ms)
         detections = room.plates.detections(scope, city, cameras, rights, by)
+        devices = CityDevices(self._devices, city, cameras, by)
         return OpenCity(
             city=city,
             rights=rights,
@@ -84,8 +99,9 @@ class CityOpener:
             holds=holds,
             exports=CityExports(self._export_parts, scope, cameras, audit, clock, rights=rights, by=by),
             expiry=expiry,
-            notices=CityNotices(keeping, holds, expiry, clock),
+            notices=CityNotices(keeping, holds, expiry, devices, clock, clock_offset_ms=self._clock_offset_ms()),
             purges=CityPurges(self._purge_parts, city, rights=rights, by=by),
+            acceptances=self._acceptance.of(scope, caller),
             mosaics=CityMosaics(scope, cameras, audit, clock, caller),
             walls=CityWalls(scope, audit, clock, by=by),
             stream_facts=StreamFactRows(scope),
@@ -101,4 +117,5 @@ class CityOpener:
             wanted=room.plates.wanted(scope, by),
             webhook_keys=room.plates.webhook_keys(scope, by),
             plate_readers=room.plates.plate_readers(scope, by),
+            devices=devices,
         )

@@ -12,9 +12,17 @@ import click
 
 from vmsd import __version__
 from vmsd.camera_file import read_camera_file
+from vmsd.commands.archive import archive
+from vmsd.commands.backup import backup, restore
 from vmsd.commands.base import Commands, config_option, wait_for
+from vmsd.commands.decommission import decommission
+from vmsd.commands.discovery import discover, find, inspect, set_time
+from vmsd.commands.doctor import doctor
+from vmsd.commands.fleet import fleet
+from vmsd.commands.site import site
+from vmsd.commands.update import update
 from vmsd.config import load_settings
-from vmsd.model.person import ALL_VERBS, GUARD_VERBS, Role, Verb
+from vmsd.model.person import ALL_VERBS, GUARD_VERBS, Role, ScopeWord, Verb
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,9 +39,13 @@ def main() -> None:
 def run(config_file: Path) -> None:
     """The daemon: runs until it is told to stop."""
     import faulthandler
+    import gc
 
+    gc.disable()  # modules are no garbage: looking for some takes a tenth of the start
     from vmsd import app, logs
 
+    gc.freeze()
+    gc.enable()
     settings = load_settings(config_file)
     logs.set_up_logs(settings.log_level)
     faulthandler.enable()  # a watchdog's SIGABRT then says where the program hung
@@ -155,14 +167,22 @@ def token() -> None:
 @config_option
 @click.argument("person")
 @click.option("--name", default="console", show_default=True, help="what the token is for")
-@click.option("--days", type=click.IntRange(1, 365), default=90, show_default=True)
-@click.option("--scope", default=None, help="verbs, such as view,replay; all its owner may do if not given")
+@click.option(
+    "--days", type=click.IntRange(1, 3653), default=90, show_default=True, help="a year at most, status:read ten"
+)
+@click.option(
+    "--scope",
+    default=None,
+    help="verbs, such as view,replay; or status:read, for a central office; all its owner may do if not given",
+)
 def token_add(config_file: Path, person: str, name: str, days: int, scope: str | None) -> None:
     """A new API token of a person; it is shown this once."""
     from vmsd import console
 
-    verbs = None if scope is None else _verbs(scope)
-    click.echo(wait_for(console.add_token(load_settings(config_file), person, name, days, verbs)))
+    status_only = scope == ScopeWord.STATUS_READ
+    verbs = None if scope is None or status_only else _verbs(scope)
+    work = console.add_token(load_settings(config_file), person, name, days, verbs, status_only=status_only)
+    click.echo(wait_for(work))
 
 
 @main.group()
@@ -242,38 +262,6 @@ def rebuild_index(config_file: Path) -> None:
 
 
 @main.command()
-@config_option
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def backup(config_file: Path, file: Path) -> None:
-    """Write a snapshot of the database to FILE, and its SHA-256 to FILE.sha256; the daemon may be running.
-
-    The keys are not in it: the passwords of cameras can be read on this box alone.
-    """
-    from vmsd import console
-
-    digest = wait_for(console.back_up(load_settings(config_file), file.absolute()))
-    click.echo(f"{digest}  {file}")
-
-
-@main.command()
-@config_option
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def restore(config_file: Path, file: Path) -> None:
-    """Put a snapshot in the place of the database; the daemon must not be running.
-
-    The database that was there is kept. What was recorded since comes back from the disk when the daemon starts.
-    """
-    from vmsd import console
-
-    restored = wait_for(console.restore(load_settings(config_file), file.absolute()))
-    if not restored.proven:
-        click.echo(f"{file.name}.sha256 was not there: only SQLite has vouched for the snapshot", err=True)
-    if restored.kept:
-        click.echo(f"the database that was there is kept as {restored.kept}")
-    click.echo(f"restored from {file}")
-
-
-@main.command()
 @click.argument("package", type=click.Path(exists=True))
 @click.option("--fingerprint", metavar="HEX", help="of the box's key, as the municipality published it")
 @click.option("--lang", type=click.Choice(["pt", "en"]), default="pt", show_default=True)
@@ -304,3 +292,15 @@ def relay(file: Path) -> None:
     from vmsd.video.relay import run_relay
 
     run_relay(file)
+
+
+main.add_command(archive)
+main.add_command(backup)
+main.add_command(restore)
+main.add_command(update)
+main.add_command(fleet)
+main.add_command(site)
+main.add_command(doctor)
+main.add_command(decommission)
+for installing in (discover, inspect, set_time, find):
+    camera.add_command(installing)

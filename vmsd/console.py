@@ -26,7 +26,7 @@ from vmsd.mediamtx.config import ConfigFile, render
 from vmsd.model.audit import Action, Entry
 from vmsd.model.city import Plan
 from vmsd.model.person import Role, Status, Verb
-from vmsd.services import snapshots
+from vmsd.services import snapshots, transplant
 from vmsd.services.camera_hosts import ANYWHERE, CameraHosts
 from vmsd.services.people import GroupVerbs, PersonFields, fields_of
 from vmsd.services.probe import Prober
@@ -82,13 +82,22 @@ async def set_status(settings: Settings, name: str, status: Status) -> None:
         await base.people.change(person, replace(fields_of(person), status=status), CONSOLE)
 
 
-async def add_token(settings: Settings, person: str, name: str, days: int, scope: frozenset[Verb] | None = None) -> str:
+async def add_token(
+    settings: Settings,
+    person: str,
+    name: str,
+    days: int,
+    scope: frozenset[Verb] | None = None,
+    *,
+    status_only: bool = False,
+) -> str:
     """With all its owner may do unless `scope` says less."""
     async with open_base(settings, beside_daemon=True) as base:
         owner = await base.people.get_named(person)
         expires_ms = base.clock.wall_ms() + days * DAY_MS
         verbs = owner.rights.anywhere if scope is None else scope
-        return (await base.tokens.add(owner, name, verbs, CONSOLE, expires_ms=expires_ms)).secret
+        issued = await base.tokens.add(owner, name, verbs, CONSOLE, expires_ms=expires_ms, status_only=status_only)
+        return issued.secret
 
 
 async def add_city(settings: Settings, name: str, plan: Plan) -> str:
@@ -127,13 +136,16 @@ async def rebuild_index(settings: Settings, progress: Callable[[int, int], None]
         return files
 
 
-async def back_up(settings: Settings, file: Path) -> str:
-    """A snapshot of the database, the daemon running or not; its digest."""
+async def back_up(settings: Settings, file: Path, recipient: str | None = None) -> str:
+    """A snapshot of the database, the daemon running or not; its digest. With the keys when it is for a recipient."""
     snapshots.refuse_place(file, settings.database)
     if not settings.database.exists():
         raise BadSetting(f"there is no database in {settings.data_dir}")
     async with open_base(settings, beside_daemon=True) as base:
-        return await snapshots.back_up(base.database, base.audit, file, CONSOLE)
+        if recipient is None:
+            return await snapshots.back_up(base.database, base.audit, file, CONSOLE)
+        key = load_box_key(settings.data_dir)
+        return await snapshots.back_up_for(recipient, base.database, base.audit, key, base.clock, file, CONSOLE)
 
 
 async def restore(settings: Settings, file: Path) -> snapshots.Restored:
@@ -141,6 +153,12 @@ async def restore(settings: Settings, file: Path) -> snapshots.Restored:
     with daemon_lock(settings.data_dir):
         key = load_box_key(settings.data_dir)
         return await snapshots.restore(settings.database, key, SystemClock(), file, CONSOLE, carried=(LAST_KNOWN,))
+
+
+async def restore_bundle(settings: Settings, file: Path, identity: str) -> transplant.Transplanted:
+    """Put database and keys of a bundle in the place of this box's; `Conflict` while the daemon runs."""
+    with daemon_lock(settings.data_dir):
+        return await transplant.transplant(settings.database, SystemClock(), file, identity, CONSOLE, (LAST_KNOWN,))
 
 
 async def run_demo(data: Path, *, port: int, count: int) -> None:

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from vmsd import __version__
+from vmsd.acceptance_desk import AcceptanceDesk
 from vmsd.api.site import Site
 from vmsd.assets import mediamtx_dir, web_dir
-from vmsd.base import Base, Volume, breaker_of, scanner_of, segment_parts
+from vmsd.base import Base, Volume, breaker_of, device_parts, devices_in, scanner_of, segment_parts
 from vmsd.city_opener import CityOpener
 from vmsd.errors import BadMedia
 from vmsd.evidence import Evidence
@@ -33,12 +34,15 @@ from vmsd.live.hls import HlsLimits, HlsProxy
 from vmsd.live.whep import WhepClient
 from vmsd.mediamtx.client import MediaMtxClient
 from vmsd.mediamtx.config import ConfigFile
+from vmsd.model.audit import Who
 from vmsd.model.city import City
 from vmsd.model.person import Caller
+from vmsd.offsite import Offsite
 from vmsd.pages.render import Renderer
 from vmsd.services.answers import NoticeAnswer, PulseAnswer
 from vmsd.services.calls import Calls
 from vmsd.services.camera_paths import program
+from vmsd.services.devices import CityDevices
 from vmsd.services.health_board import HealthBoard
 from vmsd.services.interventions import Interventions
 from vmsd.services.lifetime import Lifetime
@@ -48,6 +52,9 @@ from vmsd.services.open_city import OpenCity
 from vmsd.services.overview import Overview, Sources
 from vmsd.services.probe import Prober
 from vmsd.services.rationing import Rationing
+from vmsd.services.site_figures import SiteFigures
+from vmsd.services.site_metrics import SiteMetrics
+from vmsd.services.site_status import SiteStatuses
 from vmsd.services.stills import Stills
 from vmsd.services.stream_facts import StreamFacts
 from vmsd.services.streams import Streams
@@ -55,13 +62,13 @@ from vmsd.services.viewing_audit import ViewingAudit
 from vmsd.store.idempotency import KeptAnswers
 from vmsd.tasks.accountant import Accountant
 from vmsd.tasks.audit_head import AuditHead
-from vmsd.tasks.backup import Backup
 from vmsd.tasks.base import Runner, Task, shown_pulse
 from vmsd.tasks.box_changes import BoxChanges
 from vmsd.tasks.camera_health import CameraHealth
 from vmsd.tasks.certificate import CertificateTask
 from vmsd.tasks.clockwatch import ClockWatch
 from vmsd.tasks.database_watch import DatabaseWatch
+from vmsd.tasks.devices import DevicesTask
 from vmsd.tasks.hasher import Hasher
 from vmsd.tasks.indexer import Indexer
 from vmsd.tasks.mdns import MdnsTask
@@ -117,6 +124,7 @@ class Daemon:
         self.stills = Stills(volume.index, look, workers.stills, self.states, clock, motion)
         self.database_watch = DatabaseWatch(base.database)
         self.accounts = base.accounts
+        self.devices = device_parts(base)
         self.certificate = ServedCertificate()
         self.announcer = Announcer()
         self.lifetime = Lifetime(
@@ -129,9 +137,12 @@ class Daemon:
             last_known_ms=base.last_known_ms,
         )
         self.evidence = Evidence(base, volume, self.states, workers.sprites)
+        self.acceptance = self._acceptance()
+        self.offsite = Offsite(base, volume)
         self.runners = [Runner(task, clock) for task in self._tasks()]
         base.desired.on_change = self._runner("reconciler").nudge
         self.evidence.integrity.on_start = self._runner("integrity").nudge
+        self.acceptance.board.nudge = self._runner("acceptance").nudge
         self.guards_room.news_out.wire(lambda name: self._runner(name).nudge())
         self.site = self._site()
 
@@ -139,7 +150,8 @@ class Daemon:
         """What handlers may use."""
         base, volume, settings, clock = self._base, self._volume, self._base.settings, self._base.clock
         sources = self._sources()
-        overview = Overview(sources)
+        overview, figures = Overview(sources), SiteFigures(base.database, clock)
+        wear = self.guards_room.wear
         return Site(
             settings=settings,
             clock=clock,
@@ -152,8 +164,12 @@ class Daemon:
             facts=self.facts,
             stills=self.stills,
             prober=self._workers.prober,
+            discovery=self.devices.discovery,
             overview=overview,
-            health=HealthBoard(sources, overview, self.guards_room.wear, base.database),
+            health=HealthBoard(sources, overview, wear, base.database),
+            figures=figures,
+            site_metrics=SiteMetrics(sources, wear, volume.system.purged),
+            statuses=SiteStatuses(sources, overview, wear, figures, self.evidence.seal),
             base_map=self.guards_room.base_map,
             plate_reports=self.guards_room.plates.reports,
             metrics=Metrics(sources, lambda: [runner.pulse for runner in self.runners]),
@@ -176,7 +192,33 @@ class Daemon:
             feed=self.guards_room.feed,
             motion=self.guards_room.motion,
             kept_answers=KeptAnswers(base.database, base.keys.vault),
-            open_city=CityOpener(base, volume, self.evidence, self.guards_room, self._runner("exporter").nudge),
+            open_city=CityOpener(
+                base,
+                volume,
+                self.evidence,
+                self.guards_room,
+                self.acceptance,
+                self.devices,
+                self._runner("exporter").nudge,
+            ),
+        )
+
+    def _local_name(self) -> str | None:
+        said = self.announcer.announced
+        return None if said is None else f"{said.name}.local"
+
+    def _acceptance(self) -> AcceptanceDesk:
+        return AcceptanceDesk(
+            self._base,
+            self._volume,
+            self.states,
+            self.stills,
+            self._workers.prober,
+            seal=self.evidence.continuity.seal,
+            room=self.evidence.room,
+            wear=self.guards_room.wear,
+            served=self.certificate,
+            local_name=self._local_name,
         )
 
     def _tasks(self) -> Sequence[Task]:
@@ -186,6 +228,7 @@ class Daemon:
             *self._steering_tasks(),
             *self._recording_tasks(),
             *self.evidence.tasks(),
+            self.acceptance.task,
             *self.guards_room.tasks(),
             self.guards_room.alert_watch(
                 accounts=self.accounts,
@@ -246,7 +289,7 @@ class Daemon:
                 clock=clock,
             ),
             Accountant(system, watch, index, rules, clock, self._rationing()),
-            Backup(base.database, settings.recordings_dir, watch, clock),
+            *self.offsite.tasks(),
         )
 
     def _rationing(self) -> Rationing:
@@ -271,8 +314,12 @@ class Daemon:
             StreamFactsTask(
                 self.facts, self.states, partial(find_newest_end, self.hls), base.database, base.keeper, clock
             ),
+            DevicesTask(self._open_devices, self.states, settings.cameras, clock),
             self._whep_task(),
         )
+
+    def _open_devices(self, city: City) -> CityDevices:
+        return devices_in(self._base, self.devices, city, by=Who())
 
     def _whep_task(self) -> WhepTask:
         rights = CallRights(self.streams, self.accounts, self._base.cities, self._open_city)
@@ -347,6 +394,7 @@ class Daemon:
             database_bytes=lambda: self.database_watch.bytes,
             last_power_loss=lambda: self.evidence.power.last,
             integrity=self.evidence.integrity,
+            safekeeping=self.offsite.safekeeping,
             safe_mode=self.safe_mode,
         )
 
@@ -372,6 +420,7 @@ class Daemon:
         """While the store is still open; an end by a bug is told of as a crash, by the next start."""
         await self.evidence.exporter.close()
         await self.guards_room.news_out.close()
+        await self.offsite.close()
         if kind is None or issubclass(kind, asyncio.CancelledError):
             await self.lifetime.end()
 

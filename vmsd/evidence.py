@@ -43,7 +43,7 @@ class Evidence:
     def __init__(self, base: Base, volume: Volume, states: LiveStates, sprites: Worker) -> None:
         settings, clock = base.settings, base.clock
         self._base, self._volume, self._states, self._sprites = base, volume, states, sprites
-        self._seal = BoxSeal(load_box_key(settings.data_dir))
+        self.seal = BoxSeal(load_box_key(settings.data_dir))
         self.ids = SegmentIds(base.keys.recording_ids)
         self.derived = Derived(volume.tree)
         self.downloads = DownloadAudit(base.audit, clock)
@@ -59,7 +59,7 @@ class Evidence:
             database_restored=base.recovered,
         )
         self.continuity = Continuity(
-            seal=self._seal,
+            seal=self.seal,
             audit=base.audit,
             database=base.database,
             keeper=base.keeper,
@@ -94,7 +94,7 @@ class Evidence:
 
     def purge_parts(self) -> PurgeParts:
         base, site = self._base, self._base.settings.site
-        identity = self._seal.identity
+        identity = self.seal.identity
         return PurgeParts(base.database, base.audit, base.clock, site.name, site.time_zone, identity, self._software)
 
     def export_parts(self, on_change: Callable[[], None]) -> ExportParts:
@@ -120,7 +120,7 @@ class Evidence:
     def _exporter(self) -> Exporter:
         base, volume, settings = self._base, self._volume, self._base.settings
         site = settings.site
-        sealer = Sealer(volume.tree, self._seal, self.ids, site.name, site.time_zone, self._software)
+        sealer = Sealer(volume.tree, self.seal, self.ids, site.name, site.time_zone, self._software)
         maker = ExportMaker(
             base.database,
             base.rows,

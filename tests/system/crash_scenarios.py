@@ -16,6 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.system.update_scenarios import (
+    apply_update,
+    check_copy,
+    check_update,
+    copy,
+    prepare_copy,
+    prepare_update,
+)
 from tests.unit.tasks.export_box import START_MS, ExportBox, wish
 from tests.unit.tasks.recording_box import DAY_MS, HOUR_MS, NOW_MS, Box, Camera, HandClock, open_box, settings_in
 from tests.unit.tasks.test_clock_corrections import BOOT, corrections_of, set_clock
@@ -360,4 +368,6 @@ SCENARIOS = {
     "quarantine": Scenario(prepare_quarantine, put_aside, check_quarantine),
     "backup": Scenario(prepare_backup, save, check_backup, new_threads=True),
     "restore": Scenario(prepare_backup, bring_back, check_restore, new_threads=True, alone=True),
+    "update": Scenario(prepare_update, apply_update, check_update, alone=True),
+    "copy before an update": Scenario(prepare_copy, copy, check_copy, alone=True),
 }

@@ -184,6 +184,9 @@ def test_a_token_from_the_console_may_what_is_said(config):
     for scope in ((), ("--scope", "view,replay"), ("--scope", "")):
         vmsd(*add, *scope)
     assert "see" in vmsd(*add, "--scope", "view see", expect=2).stderr
+    vmsd(*add, "--scope", "status:read", "--days", "3650")
+    vmsd(*add, "--scope", "view", "--days", "3650", expect=1)
+    assert rows(config, "DELETE FROM api_token WHERE scope = 'status:read' RETURNING scope") == [("status:read",)]
     found = rows(config, "SELECT scope FROM api_token")
     assert found == [("configure export manage plates preserve replay view",), ("replay view",), ("",)]
 

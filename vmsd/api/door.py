@@ -73,6 +73,8 @@ async def _let_in(request: web.Request, route: Route, caller: Caller) -> None:
             raise NotAllowed("choose a password of your own first", cause="change_password")
     if caller.means == "wall" and not route.wall:
         raise NotAllowed("a wall shows its mosaic and does nothing else")
+    if caller.status_only and not route.status:
+        raise NotAllowed("this token reads the status of the box and nothing else")
     request[CALLER] = caller
     if route.live and STREAM in request and knows_paths(request):
         return

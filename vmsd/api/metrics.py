@@ -16,6 +16,7 @@ from vmsd.api.operation import operation
 from vmsd.api.site import SITE
 from vmsd.api.sockets import SOCKETS
 from vmsd.services.metrics import counter, gauge, plain
+from vmsd.services.site_figures import Figures
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -75,14 +76,15 @@ async def metrics(request: web.Request) -> web.Response:
     """
     is_open = "application/openmetrics-text" in request.headers.get(hdrs.ACCEPT, "")
     async with request.app[TURN]:
-        body = await asyncio.to_thread(render, _gather(request.app), is_open=is_open)
+        figures = await request.app[SITE].figures.get()
+        body = await asyncio.to_thread(render, _gather(request.app, figures), is_open=is_open)
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: OPEN if is_open else PLAIN})
 
 
-def _gather(app: web.Application) -> Sequence[Metric]:
+def _gather(app: web.Application, figures: Figures) -> Sequence[Metric]:
     """At one go: nothing changes in between."""
-    sockets = gauge("vmsd_websockets", "Open WebSockets.", plain(len(app[SOCKETS])))
-    return [*app[SITE].metrics.families(), app[REQUESTS].family(), sockets]
+    sockets, site = gauge("vmsd_websockets", "Open WebSockets.", plain(len(app[SOCKETS]))), app[SITE]
+    return [*site.metrics.families(), *site.site_metrics.families(figures), app[REQUESTS].family(), sockets]
 
 
 def render(families: Sequence[Metric], *, is_open: bool) -> bytes:

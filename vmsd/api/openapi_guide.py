@@ -14,6 +14,8 @@ one camera, and on the camera it is about (`x-required-verb`; of several any one
 (`x-required-role`). A camera on \
 which the caller has no verb at all does not exist for them: 404.
 
+A token for `status:read` alone is a central office's: it opens `/api/v1/status` and `/metrics`, and nothing else.
+
 A screen on a wall sends its own key as the bearer. It may view the cameras of its mosaic and nothing else, until it \
 is revoked.
 
@@ -49,6 +51,7 @@ know it.
 """
 
 TAGS = {
+    "acceptances": "The report that proves a site when it is handed over.",
     "alerts": "What somebody has to answer, and what was done about it.",
     "audit": "What was done here, by whom, and whether the record of it is whole.",
     "auth": "Logging in and out, passwords, the second factor, sessions.",
@@ -57,6 +60,8 @@ TAGS = {
     "continuity": "Proof of what was recorded of a period, and why the rest was not.",
     "destinations": "Where the city's news goes: webhooks and message brokers, and what became of each attempt.",
     "detections": "The number plates cameras have read.",
+    "devices": "What the cameras are as devices: maker, serial number, clock.",
+    "discovery": "Which cameras are on the network, and what one of them is.",
     "events": "What programs outside have seen in the video.",
     "exports": "Recordings made into files to take away: films, and sealed packages with proof.",
     "groups": "Camera groups, which rights are given on.",
@@ -71,6 +76,7 @@ TAGS = {
     "push": "News on a person's own devices, where the site allows it.",
     "recordings": "What was recorded.",
     "replay": "Recorded video for players: playlists, files, small pictures.",
+    "status": "The whole site for its central office, signed.",
     "streams": "Live video: viewing sessions and what players fetch.",
     "system": "How the box is doing.",
     "thresholds": "When a figure of the health board turns amber and red.",

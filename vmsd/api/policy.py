@@ -43,8 +43,8 @@ class Route:
     ago. A `keyed` route also takes an API token in `?token=`, for programs that cannot send headers with a WebSocket.
     A `live` route is asked many times a second: between two checks of a viewing session the door lets it
     through without a look at the store. One that `creates` may be sent twice under one idempotency key. To the key of a
-    screen on a wall those with `wall` are open and no others. `cost`
-    names the rate class where the method does not.
+    screen on a wall those with `wall` are open and no others, to the token of a central office those with `status`.
+    `cost` names the rate class where the method does not.
     """
 
     method: str
@@ -64,6 +64,7 @@ class Route:
     fresh: bool = False
     creates: bool = False
     wall: bool = False
+    status: bool = False
     cost: Literal["heavy", "login", "webhook"] | None = None
 
     def __post_init__(self) -> None:

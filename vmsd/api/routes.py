@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vmsd.api import (
+    acceptances,
     alert_socket,
     alerts,
     audit,
@@ -13,6 +14,8 @@ from vmsd.api import (
     continuity,
     destinations,
     detections,
+    devices,
+    discovery,
     docs,
     exports,
     groups,
@@ -34,6 +37,7 @@ from vmsd.api import (
     push,
     recordings,
     replay,
+    status,
     stills,
     stream_events,
     stream_facts,
@@ -68,6 +72,7 @@ WHEP = f"/webrtc/{LIVE}/whep"
 REPLAYED = "/replay/stream_{camera_id}"
 SWITCH = f"{CAMERA}/recording"
 PURGES = f"{API}/purges/{{report_id:[^/.]+}}"
+ACCEPTANCE = f"{API}/acceptances/{{acceptance_id:[^/.]+}}"
 RECORDING = f"{API}/recordings/{{recording_id}}"
 PRESERVATION = f"{API}/preservations/{{preservation_id:(?!cost$)[^/]+}}"
 INCIDENT = f"{API}/incidents/{{incident_id}}"
@@ -113,6 +118,25 @@ ROUTES: tuple[Route, ...] = (
         creates=True,
         cost="heavy",
     ),
+    Route(
+        "POST",
+        f"{API}/cameras/import/file",
+        camera_import.import_camera_file,
+        CITY,
+        CONFIGURE,
+        query=camera_import.ImportedFile,
+        creates=True,
+        cost="heavy",
+    ),
+    Route("POST", f"{API}/cameras/find-moved", devices.find_moved_cameras, CITY, CONFIGURE, cost="heavy"),
+    Route("POST", f"{API}/discovery", discovery.search_devices, CITY, CONFIGURE, Role.SUPERADMIN, cost="heavy"),
+    Route("POST", f"{API}/discovery/inspect", discovery.inspect_device, CITY, CONFIGURE, cost="heavy"),
+    Route("POST", f"{API}/discovery/picture", discovery.device_picture, CITY, CONFIGURE, cost="heavy"),
+    Route("GET", f"{API}/devices", devices.list_devices, CITY, CONFIGURE),
+    Route("GET", f"{CAMERA}/device", devices.get_device, CITY, VIEW_OR_REPLAY),
+    Route("POST", f"{CAMERA}/device", devices.ask_device, CITY, CONFIGURE, cost="heavy"),
+    Route("POST", f"{CAMERA}/clock", devices.set_clock, CITY, CONFIGURE, cost="heavy"),
+    Route("POST", f"{CAMERA}/move", devices.follow_moved, CITY, CONFIGURE, cost="heavy"),
     Route("GET", CAMERA, cameras.get_camera, CITY, VIEW_OR_REPLAY, wall=True),
     Route("PATCH", CAMERA, cameras.change_camera, CITY, CONFIGURE),
     Route("DELETE", CAMERA, cameras.remove_camera, CITY, CONFIGURE),
@@ -273,6 +297,12 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{PURGES}.pdf", purges.print_purge_report, CITY, MANAGE, GESTOR, cost="heavy"),
     Route("GET", PURGES, purges.get_purge_report, CITY, MANAGE, GESTOR),
     Route("GET", f"{PURGES}/files", purges.list_purged_files, CITY, MANAGE, GESTOR, query=purges.Lines),
+    Route("GET", f"{API}/acceptances", acceptances.list_acceptances, CITY, MANAGE, GESTOR, query=Page),
+    Route("POST", f"{API}/acceptances", acceptances.add_acceptance, CITY, MANAGE, GESTOR, creates=True, cost="heavy"),
+    Route("GET", f"{ACCEPTANCE}.pdf", acceptances.print_acceptance, CITY, MANAGE, GESTOR, download=True, cost="heavy"),
+    Route("GET", f"{ACCEPTANCE}.json", acceptances.get_acceptance_document, CITY, MANAGE, GESTOR, download=True),
+    Route("GET", ACCEPTANCE, acceptances.get_acceptance, CITY, MANAGE, GESTOR),
+    Route("DELETE", ACCEPTANCE, acceptances.cancel_acceptance, CITY, MANAGE, GESTOR),
     Route("GET", f"{API}/audit", audit.list_entries, CITIES, MANAGE, GESTOR, query=audit.FilterPage),
     Route("GET", f"{API}/audit.csv", audit.export_csv, CITIES, MANAGE, GESTOR, query=audit.Filter, cost="heavy"),
     Route("GET", f"{API}/audit/verify", audit.verify, SITE_WIDE, cost="heavy"),
@@ -326,7 +356,8 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{API}/map/plan", site_map.remove_map_plan, CITY, MANAGE, GESTOR),
     Route("GET", f"{API}/map/plan/image", site_map.plan_image, CITY, VIEW),
     Route("GET", "/map/tiles/{z}/{x}/{y}", site_map.tile, PERSON, query=site_map.TileVersion),
-    Route("GET", "/metrics", metrics.metrics, SITE_WIDE),
+    Route("GET", "/metrics", metrics.metrics, SITE_WIDE, status=True),
+    Route("GET", f"{API}/status", status.site_status, SITE_WIDE, query=status.StatusQuery, status=True),
     Route("GET", f"{API}/system", overview.system, PERSON),
     Route("POST", f"{API}/system/clock/confirm", overview.confirm_clock, SITE_WIDE, MANAGE, fresh=True),
     Route("POST", f"{API}/system/volume/adopt", overview.adopt_volume, SITE_WIDE, MANAGE, fresh=True),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vmsd.services.calls import Calls
     from vmsd.services.cities import CityList
     from vmsd.services.continuity import Continuity
+    from vmsd.services.discovery import Discovery
     from vmsd.services.download_audit import DownloadAudit
     from vmsd.services.feed import Feed
     from vmsd.services.health_board import HealthBoard
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from vmsd.services.people import PersonList
     from vmsd.services.plate_reports import PlateReports
     from vmsd.services.probe import Prober
+    from vmsd.services.site_figures import SiteFigures
+    from vmsd.services.site_metrics import SiteMetrics
+    from vmsd.services.site_status import SiteStatuses
     from vmsd.services.stills import Stills
     from vmsd.services.stream_facts import StreamFacts
     from vmsd.services.streams import Streams
@@ -60,6 +64,7 @@ class Site:
     facts: StreamFacts
     stills: Stills
     prober: Prober
+    discovery: Discovery
     overview: Overview
     metrics: Metrics
     interventions: Interventions
@@ -76,6 +81,9 @@ class Site:
     feed: Feed
     motion: MotionWatch
     health: HealthBoard
+    figures: SiteFigures
+    site_metrics: SiteMetrics
+    statuses: SiteStatuses
     base_map: BaseMap
     plate_reports: PlateReports
     kept_answers: KeptAnswers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -22,6 +23,7 @@ FOLDERS = (Path("/boot/vmsd"), Path("/run/vmsd-site"))
 RESULT = Path("/run/vmsd-first-start/result.txt")
 """What is wrong with the site file, for the screen; in the language of the box."""
 LANGUAGES: dict[str, Language] = {"pt": "pt_BR", "en": "en"}
+PATIENCE_S = 30
 LOOK_EVERY_S, RENEW_EVERY_S = 3, 60
 CLEAR = "\033[H\033[2J\033[3J\033[?25l"
 
@@ -66,6 +68,8 @@ def apply(config_file: Path, folders: tuple[Path, ...], by_units: bool, root: Pa
     from vmsd.site_file.storing import find_marker
 
     settings = load_settings(config_file)
+    if by_units:
+        _wait_no_longer(settings)
     box = Box(
         settings_dir=config_file.parent,
         root=root,
@@ -78,6 +82,15 @@ def apply(config_file: Path, folders: tuple[Path, ...], by_units: bool, root: Pa
     if outcome.changed and by_units:
         restart_what_runs()
     sys.exit(1 if outcome.failed else 0)
+
+
+def _wait_no_longer(settings: Settings) -> None:
+    """A box at work records again after this long at most, whatever is on a stick."""
+    from vmsd.site_file.storing import find_marker
+
+    marker = find_marker(settings.data_dir)
+    if marker is not None and marker.done:
+        signal.alarm(PATIENCE_S)
 
 
 def _store(settings: Settings, plans: Plans) -> Stored:

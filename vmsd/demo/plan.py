@@ -107,4 +107,7 @@ port = {ports.media}
 
 [cameras]
 networks = ["127.0.0.0/8"]
+
+[backup]
+may_share_disk = true
 """

@@ -108,21 +108,27 @@ def _remove_folder(parent: int, path: Path, kept: frozenset[Path], *, overwrite:
 
 
 def remove(name: str | Path, *, overwrite: bool, folder: int | None = None) -> None:
-    """One file, gone from the folder; its bytes are written over first where that is asked for and it is a file."""
+    """One file, gone from the folder with its blocks; where that is asked for, its bytes are written over first."""
     with suppress(FileNotFoundError):
-        if overwrite and stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            _overwrite(name, folder)
+        if stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            _empty_file(name, folder, overwrite=overwrite)
         os.unlink(name, dir_fd=folder)
 
 
-def _overwrite(name: str | Path, folder: int | None) -> None:
-    """In its own blocks, and on the disk before the name goes; what a flash disk keeps aside it does not reach."""
+def _empty_file(name: str | Path, folder: int | None, *, overwrite: bool) -> None:
+    """Written over in its own blocks, and on the disk before the name goes; what a flash disk keeps aside stays.
+
+    Without that its blocks are given back at once: XFS does so some time after the name is gone, too late to be
+    discarded.
+    """
     handle = os.open(name, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=folder)
     try:
-        left = os.fstat(handle).st_size
+        left = os.fstat(handle).st_size if overwrite else 0
         while left > 0:
             left -= os.write(handle, bytes(min(left, CHUNK_BYTES)))
-        os.fsync(handle)
+        if overwrite:
+            os.fsync(handle)
+        os.ftruncate(handle, 0)
     finally:
         os.close(handle)
 

@@ -40,6 +40,19 @@ class Verb(StrEnum):
     PLATES = "plates"
 
 
+class ScopeWord(StrEnum):
+    """What a token may be for: the verbs, or the site's status and figures and nothing else, which stands alone."""
+
+    VIEW = Verb.VIEW.value
+    REPLAY = Verb.REPLAY.value
+    EXPORT = Verb.EXPORT.value
+    PRESERVE = Verb.PRESERVE.value
+    MANAGE = Verb.MANAGE.value
+    CONFIGURE = Verb.CONFIGURE.value
+    PLATES = Verb.PLATES.value
+    STATUS_READ = "status:read"
+
+
 WALL = "WALL"
 """What the audit log has for the role of a screen on a wall."""
 Needed = Verb | tuple[Verb, ...] | None
@@ -143,6 +156,8 @@ class Caller:
     """Of the API token they proved it with."""
     scope: frozenset[Verb] = ALL_VERBS
     """The most an API token may do, whatever its owner may."""
+    status_only: bool = False
+    """Set for the token of a central office: it reads the status of the box, and is kept out of everything else."""
     proved_ms: int = 0
     """When the session's owner last gave their password, on the wall clock."""
     shown_city_id: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from uuid import UUID
 
@@ -77,18 +78,19 @@ async def static_file(request: web.Request) -> web.StreamResponse:
     if asset is None:
         raise NotFound("there is no such file")
     current = request.match_info["version"] == assets.version
-    return _send(request, asset, FOR_EVER if current else "no-store")
+    return await _send(request, asset, FOR_EVER if current else "no-store")
 
 
-def _send(request: web.Request, asset: Asset, cache_control: str) -> web.Response:
+async def _send(request: web.Request, asset: Asset, cache_control: str) -> web.Response:
     headers = {
         hdrs.CONTENT_TYPE: asset.content_type,
         hdrs.CACHE_CONTROL: cache_control,
         hdrs.VARY: hdrs.ACCEPT_ENCODING,
     }
-    if asset.gzipped is None or "gzip" not in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+    if not asset.worth_gzip or "gzip" not in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
         return web.Response(body=asset.body, headers=headers)
-    return web.Response(body=asset.gzipped, headers={**headers, hdrs.CONTENT_ENCODING: "gzip"})
+    packed = await asyncio.to_thread(asset.gzipped)
+    return web.Response(body=packed, headers={**headers, hdrs.CONTENT_ENCODING: "gzip"})
 
 
 def _camera_id(request: web.Request) -> str:
@@ -134,7 +136,9 @@ PAGES = table(
     PageRoute("/admin", shell("admin_users.html"), role=Role.GESTOR),
     PageRoute("/admin/groups", shell("admin_groups.html"), role=Role.GESTOR),
     PageRoute("/admin/tokens", shell("admin_tokens.html"), role=Role.GESTOR),
+    PageRoute("/admin/discovery", shell("admin_discovery.html"), role=Role.GESTOR, verb=Verb.CONFIGURE),
     PageRoute("/admin/destinations", shell("admin_destinations.html"), role=Role.GESTOR),
+    PageRoute("/admin/acceptance", shell("admin_acceptance.html"), verb=Verb.MANAGE, role=Role.GESTOR),
     PageRoute("/admin/cities", shell("admin_cities.html"), "site", role=Role.SUPERADMIN),
     PageRoute("/audit", shell("audit.html"), role=Role.GESTOR),
 )

@@ -307,7 +307,9 @@ def _attempt_of(caller: Caller) -> Attempt:
 
 
 def _of_token(token: ApiToken, token_hash: bytes, address: str) -> Caller:
-    return Caller(token.person, "token", address, token_hash=token_hash, scope=token.scope)
+    return Caller(
+        token.person, "token", address, token_hash=token_hash, scope=token.scope, status_only=token.status_only
+    )
 
 
 def _refuse_disabled(person: Person) -> None:

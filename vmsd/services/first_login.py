@@ -7,6 +7,7 @@ administrator can read and that goes once it is of no more use.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,12 +17,13 @@ from uuid import uuid4
 
 import structlog
 
-from vmsd.clock import Clock, rfc3339
+from vmsd.clock import Clock, parse_rfc3339, rfc3339
 from vmsd.host.durable import write_durably
 from vmsd.model.audit import Action, Who
 from vmsd.model.person import Person, Role
 from vmsd.services import person_audit
 from vmsd.services.audit import AuditLog
+from vmsd.services.names import clean_name
 from vmsd.services.passwords import Passwords
 from vmsd.store.database import Database
 from vmsd.store.people import People
@@ -38,6 +40,9 @@ GROUPS, GROUP_CHARS = 5, 4
 VALID_H = 72
 PRIVATE = 0o600
 _SAID_BEFORE = "password: "
+_TEXT = re.compile(
+    rf"^  name: +(?P<name>\S.*)\n  {_SAID_BEFORE}(?P<secret>.+)\nIt counts until (?P<until>[^,\n]+),", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -71,20 +76,22 @@ class FirstLogin:
         self._clock = clock
         self._file = data_dir / FILE
 
-    async def prepare(self) -> FirstSecret | None:
+    async def prepare(self, name: str = NAME, given: str | None = None) -> FirstSecret | None:
         """At every start: a new secret where nobody could get in without one, else None.
+
+        With a site file the first one may be called otherwise, and have a `given` secret, good for one login too.
 
         That is so when there is nobody at all, and when there is only the one such a secret was made for, and it
         has been used or has expired without another password chosen, or nobody can read it any more.
         """
         people = await self._people.list(None)
         if not people:
-            return await self._make(None)
+            return await self._make(None, name, given)
         waiting = [person for person in people if person.secret_until_ms is not None]
         if not waiting:
             await self.forget()
-        elif len(people) == 1 and not await self._still_good(waiting[0]):
-            return await self._make(waiting[0])
+        elif len(people) == 1 and (given or not await self._still_good(waiting[0])):
+            return await self._make(waiting[0], given=given)
         return None
 
     async def forget(self) -> None:
@@ -101,25 +108,26 @@ class FirstLogin:
         async with self._passwords.turn():
             return await self._passwords.matches(person.password_hash, secret)
 
-    async def _make(self, known: Person | None) -> FirstSecret:
+    async def _make(self, known: Person | None, name: str = NAME, given: str | None = None) -> FirstSecret:
         """In the file before it counts: what counts can be read by somebody."""
         now_ms = self._clock.wall_ms()
-        made = FirstSecret(known.name if known else NAME, new_secret(), now_ms + VALID_H * 3_600_000, self._file)
+        until_ms = now_ms + VALID_H * 3_600_000
+        made = FirstSecret(known.name if known else clean_name(name), given or new_secret(), until_ms, self._file)
         password_hash = await self._passwords.hash(made.secret)
         await asyncio.to_thread(write_durably, self._file, made.text.encode())
         if known is None:
-            await self._add(password_hash, made.until_ms, now_ms)
+            await self._add(made.name, password_hash, made.until_ms, now_ms)
         else:
             await self._renew(known, password_hash, made.until_ms, now_ms)
         log.warning("first_login.made", until=rfc3339(made.until_ms), again=known is not None)
         return made
 
-    async def _add(self, password_hash: str, until_ms: int, now_ms: int) -> None:
+    async def _add(self, name: str, password_hash: str, until_ms: int, now_ms: int) -> None:
         person = Person(
             id=0,
             public_id=str(uuid4()),
             city_id=None,
-            name=NAME,
+            name=name,
             role=Role.SUPERADMIN,
             password_hash=password_hash,
             must_change=True,
@@ -142,6 +150,16 @@ class FirstLogin:
 def new_secret() -> str:
     groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARS)) for _ in range(GROUPS))
     return "-".join(groups)
+
+
+def find_first_secret(data_dir: Path) -> FirstSecret | None:
+    """As it stands in its file: None once somebody has logged in with it, and for a file somebody has edited."""
+    file = data_dir / FILE
+    with suppress(OSError, ValueError):
+        found = _TEXT.search(file.read_text("utf-8", errors="replace"))
+        if found is not None:
+            return FirstSecret(found["name"], found["secret"], parse_rfc3339(found["until"]), file)
+    return None
 
 
 def _read(file: Path) -> str:

@@ -14,6 +14,7 @@ from vmsd import __version__
 from vmsd.model.camera import Camera
 from vmsd.model.city import City
 from vmsd.model.state import State
+from vmsd.services.archive import ArchiveState
 from vmsd.services.live_states import key_of
 from vmsd.services.overview import Sources
 from vmsd.services.promise import judge
@@ -111,6 +112,7 @@ class Metrics:
         yield from self._mediamtx()
         yield from self._tasks()
         yield from self._hls()
+        yield from self._safekeeping()
 
     def _daemon(self) -> Iterator[Metric]:
         now = self._from
@@ -219,9 +221,31 @@ class Metrics:
         yield gauge("vmsd_task_failures_in_a_row", "Passes that failed since the last that succeeded.", *in_a_row)
         yield gauge("vmsd_task_late", "1 when no pass has succeeded for too long.", *late)
 
+    def _safekeeping(self) -> Iterator[Metric]:
+        known = self._from.safekeeping
+        if known is None:
+            return
+        last_s = None if known.last_ms is None else known.last_ms / 1000
+        yield gauge("vmsd_snapshot_last_timestamp_seconds", "When the database was last copied.", plain(last_s))
+        text = "1 when copies of the database lie on its own file system."
+        yield gauge("vmsd_snapshot_same_filesystem", text, plain(known.shares_disk))
+        if known.archive is not None:
+            yield from _archive(known.archive())
+
     def _hls(self) -> Iterator[Metric]:
         stats = self._from.hls_stats()
         for name, text, figure in HLS:
             yield counter(name, text, plain(stats[figure]))
         yield gauge("vmsd_hls_cache_size_bytes", "Live files held in memory.", plain(stats["held_bytes"]))
         yield gauge("vmsd_hls_requests_in_flight", "Live files being sent.", plain(stats["in_flight"]))
+
+
+def _archive(state: ArchiveState) -> Iterator[Metric]:
+    oldest_s = None if state.oldest_ms is None else state.oldest_ms / 1000
+    last_s = None if state.last_done_ms is None else state.last_done_ms / 1000
+    yield gauge("vmsd_archive_waiting_items", "What waits to be archived.", plain(state.items))
+    yield gauge("vmsd_archive_waiting_bytes", "What of it is not sent yet.", plain(state.bytes))
+    yield gauge("vmsd_archive_oldest_timestamp_seconds", "Since when the oldest of it waits.", plain(oldest_s))
+    yield gauge("vmsd_archive_last_done_timestamp_seconds", "When something last arrived.", plain(last_s))
+    yield gauge("vmsd_archive_up", "1 unless the last attempt failed.", plain(state.trouble is None))
+    yield counter("vmsd_archive_sent_bytes", "Sent since the start, again included.", plain(state.sent_bytes))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from vmsd.clock import Clock, rfc3339
 from vmsd.model.keeping import Hold
 from vmsd.model.person import Verb
+from vmsd.services.devices import CityDevices
 from vmsd.services.expiry import CityExpiry
 from vmsd.services.holds import CityHolds
 from vmsd.services.keeping import CityKeeping
@@ -22,14 +23,36 @@ MOST_NUMBERS = 5
 class CityNotices:
     """For one caller: of what they may not replay they hear nothing, not even that it is there."""
 
-    def __init__(self, keeping: CityKeeping, holds: CityHolds, expiry: CityExpiry, clock: Clock) -> None:
+    def __init__(
+        self,
+        keeping: CityKeeping,
+        holds: CityHolds,
+        expiry: CityExpiry,
+        devices: CityDevices,
+        clock: Clock,
+        *,
+        clock_offset_ms: int,
+    ) -> None:
+        """`clock_offset_ms` is how far a camera's clock may be wrong before its people are told."""
         self._keeping = keeping
         self._holds = holds
         self._expiry = expiry
+        self._devices = devices
         self._clock = clock
+        self._clock_offset_ms = clock_offset_ms
 
     async def list(self) -> Sequence[Notice]:
-        return [*await self._hold_notices(), *await self._expiry_notices()]
+        return [*await self._hold_notices(), *await self._expiry_notices(), *await self._device_notices()]
+
+    async def _device_notices(self) -> Sequence[Notice]:
+        """For who may set the cameras up."""
+        off, strange = await self._devices.doubtful(self._clock_offset_ms)
+        found = (("camera_clocks", off), ("camera_strangers", strange))
+        return [
+            Notice(code, "warning", None, {"cameras": len(names), "names": list(names[:MOST_NUMBERS])})
+            for code, names in found
+            if names
+        ]
 
     async def _hold_notices(self) -> Sequence[Notice]:
         """Once a week before the end, and once more, louder, on the last day."""

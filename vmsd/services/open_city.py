@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from vmsd.model.city import City
 from vmsd.model.person import Rights
+from vmsd.services.acceptances import CityAcceptances
 from vmsd.services.cameras import CityCameras
 from vmsd.services.city_alerts import CityAlerts
 from vmsd.services.destinations import CityDestinations
 from vmsd.services.detections import CityDetections
+from vmsd.services.devices import CityDevices
 from vmsd.services.expiry import CityExpiry
 from vmsd.services.exports import CityExports
 from vmsd.services.groups import CityGroups
@@ -56,6 +58,7 @@ class OpenCity:
     expiry: CityExpiry
     notices: CityNotices
     purges: CityPurges
+    acceptances: CityAcceptances
     mosaics: CityMosaics
     walls: CityWalls
     stream_facts: StreamFactRows
@@ -69,3 +72,4 @@ class OpenCity:
     wanted: CityWanted
     webhook_keys: CityWebhookKeys
     plate_readers: CityPlateReaders
+    devices: CityDevices

@@ -37,6 +37,7 @@ from vmsd.services.index import RecordingIndex
 from vmsd.services.integrity import Integrity
 from vmsd.services.live_states import LiveStates, key_of
 from vmsd.services.power_recovery import PowerLoss
+from vmsd.services.safekeeping import Safekeeping
 from vmsd.services.storage import DiskWatch
 from vmsd.services.stream_facts import StreamFacts
 from vmsd.services.streams import Streams
@@ -83,6 +84,7 @@ class Sources:
     database_bytes: Callable[[], int]
     last_power_loss: Callable[[], PowerLoss | None]
     integrity: Integrity
+    safekeeping: Safekeeping | None = None
     safe_mode: bool = False
     """The daemon has ended by itself several times in a row, and does only what recording needs."""
 
@@ -190,6 +192,7 @@ class Overview:
             *self._clock_notices(),
             *self._integrity_notices(),
             *self._mediamtx_notices(),
+            *self._safekeeping_notices(),
         ]
         if not self._from.database_ok():
             found.append(Notice("database_error", "error", None, {}))
@@ -218,6 +221,20 @@ class Overview:
         if trust.trusted or trust.reason == "not_read_yet":
             return []
         return [Notice("clock_untrusted", "error", None, {"reason": trust.reason})]
+
+    def _safekeeping_notices(self) -> list[Notice]:
+        """Without figures: they are of all cities together."""
+        known, clock, found = self._from.safekeeping, self._from.clock, []
+        if known is None or self._from.safe_mode:
+            return []
+        if known.exposed:
+            found.append(Notice("snapshots_same_disk", "warning", None, {}))
+        if known.late(clock.monotonic()):
+            found.append(Notice("snapshots_late", "warning", known.last_ms, {}))
+        archive = known.archive and known.archive()
+        if archive and archive.behind(clock.wall_ms()):
+            found.append(Notice("archive_behind", "warning", archive.oldest_ms, {}))
+        return found
 
     def _integrity_notices(self) -> list[Notice]:
         """Without figures: they are of all cities together."""

@@ -8,6 +8,7 @@ whose network somebody has changed since.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,9 @@ from vmsd.site_file.words import Problem, translated
 log = structlog.get_logger()
 
 NAME = "site.toml"
-MISNAMED = ("site.toml.txt", "site.txt", "site", "sitetoml", "Site.toml", "SITE.TOML")
+MISNAMED = ("site.txt", "site", "sitetoml")
+COPIED = re.compile(r".*\bsite\b.*\.toml(\.example)?(\.txt)?")
+"""What programs make of the name, in small letters: of a copy, of one that is saved as text."""
 
 
 @dataclass(frozen=True)
@@ -55,30 +58,48 @@ class Outcome:
 
 
 def apply_first(folders: Sequence[Path], box: Box) -> Outcome:
-    """The first of the folders that has something new; OSError when a file cannot be read."""
+    """The first of the folders that has something new; one with mistakes keeps none of the others from being read."""
+    failed = Outcome()
     for folder in folders:
         try:
             finish(folder / NAME)
         except OSError as error:
             log.warning("site.not_finished", why=error.strerror)
-        outcome = apply_site(folder / NAME, box) if (folder / NAME).is_file() else _misnamed(folder)
-        if outcome.result is not None:
+        outcome = _look_into(folder, box)
+        if outcome.result is not None and not outcome.failed:
             return outcome
-    return Outcome()
+        failed = failed if failed.failed else outcome
+    return failed
+
+
+def _look_into(folder: Path, box: Box) -> Outcome:
+    try:
+        return apply_site(folder / NAME, box) if (folder / NAME).is_file() else _misnamed(folder)
+    except OSError as error:
+        log.warning("site.unreadable", why=error.strerror)
+        return _refused(folder, [Problem(NAME, 0, "", "file_unreadable")])
 
 
 def _misnamed(folder: Path) -> Outcome:
-    """There is no site file; perhaps there is one that is called otherwise."""
-    found = next((name for name in MISNAMED if (folder / name).is_file()), None)
+    """There is no site file; perhaps there is one under another name, or the example was filled in."""
+    names = sorted(one.name for one in folder.iterdir() if one.is_file()) if folder.is_dir() else []
+    found = next((name for name in names if _is_meant(folder / name)), None)
     return _refused(folder, [Problem(found, 0, "", "wrong_name", {"found": found})]) if found else Outcome()
+
+
+def _is_meant(file: Path) -> bool:
+    """The example as it came is not: nothing has a name in it."""
+    if file.name.lower() not in MISNAMED and not COPIED.fullmatch(file.name.lower()):
+        return False
+    blank = {"[site] name", "[city] name"}
+    return not blank <= {one.field for one in read_site(file).problems if one.code == "string_too_short"}
 
 
 def apply_site(file: Path, box: Box) -> Outcome:
     """OSError when the file cannot be read."""
-    reading = read_site(file)
+    reading, marker = read_site(file), box.marker()
     if reading.site is None:
-        return _refused(file.parent, reading.problems)
-    marker = box.marker()
+        return _refused(file.parent, _all_wrong(reading, box, new=marker is None))
     ours = marker is not None and marker.done and marker.digest == digest_of(reading)
     if ours and reading.raw == text_without_secrets(reading):
         return Outcome()
@@ -88,6 +109,12 @@ def apply_site(file: Path, box: Box) -> Outcome:
     if problems or (reading.removed and not ours):
         return _refused(file.parent, [*_placed(problems, reading), *(() if ours else reading.removed)])
     return _apply(reading, reading.site.model_copy(update={"network": network}), box, before=ours)
+
+
+def _all_wrong(reading: Reading, box: Box, *, new: bool) -> list[Problem]:
+    """With what is only found out on this box; secrets that were removed are missing on a new one."""
+    problems = settled(reading.network, box.root)[1] if reading.network else []
+    return [*reading.problems, *_placed(problems, reading), *(reading.removed if new else ())]
 
 
 def _placed(problems: Sequence[Problem], reading: Reading) -> list[Problem]:

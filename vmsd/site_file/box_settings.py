@@ -27,12 +27,17 @@ def write_settings(folder: Path, site: SiteToml) -> None:
 
 
 def settings_of(site: SiteToml) -> dict[str, Any]:
-    """Guards are on the first network: what tells browsers where the box is speaks there alone."""
+    """Guards are on the first network: what tells browsers where the box is speaks there alone.
+
+    Cameras are searched for on their own, where they have one.
+    """
     lan = [site.network.interface] if site.network.interface else []
+    cameras = site.network.cameras
     return {
         "site": site.site.model_dump(),
         "mdns": {"enabled": True, "name": site.network.name, "interfaces": lan},
         "webrtc": {"interfaces": lan},
+        "cameras": {"interfaces": [cameras.interface]} if cameras else {},
         "backup": {"recipient": site.backup.recipient} if site.backup else {},
     }
 

@@ -30,9 +30,6 @@ RESTARTED = (
 )
 """Those of them that run already read their settings again."""
 
-PLAIN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-"""Without the executable's own libraries, which are not those of the machine's programs."""
-
 
 def store_by_unit(plans: Plans, folder: Path = FOLDER) -> Stored:
     """As `storing.store`."""
@@ -77,4 +74,4 @@ def restart_what_runs() -> None:
 
 
 def systemctl(*words: str) -> int:
-    return subprocess.run(["/usr/bin/systemctl", *words], check=False, stdin=subprocess.DEVNULL, env=PLAIN).returncode  # noqa: S603 - ours
+    return subprocess.run(["/usr/bin/systemctl", *words], check=False, stdin=subprocess.DEVNULL).returncode  # noqa: S603 - ours

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from vmsd.api.camera_bodies import NewCamera, Place
+from vmsd.api.camera_bodies import NewCamera, Place, Source
 from vmsd.camera_file import CameraFile, read_camera_file
 from vmsd.errors import FieldProblem, Invalid, Malformed
 from vmsd.services.names import clean_name
 from vmsd.services.sources import addresses, main_field
 from vmsd.site_file.lines import find_lines, line_of
-from vmsd.site_file.model import REMOVED
+from vmsd.site_file.model import REMOVED, Network
 from vmsd.site_file.texts import decoded
 from vmsd.site_file.words import Problem, nearest, translated
 from vmsd.vendors.urls import mask
@@ -24,6 +25,8 @@ from vmsd.vendors.urls import mask
 MOST_CAMERAS = 500
 SECRETS = ("password", "source_url", "sub_source_url")
 """Where a camera's password may stand."""
+BESIDE_THE_SOURCE = frozenset(NewCamera.model_fields) - frozenset(Source.model_fields) | {"channel", "subtype"}
+"""Fields that may be wrong without anything being unknown of where the video comes from."""
 AT_LINE = re.compile(r"line (\d+)")
 
 
@@ -63,8 +66,9 @@ Raw = tuple[str, int, str, dict[str, Any], bool]
 
 
 def read_rows(
-    file: Path, beside: str | None, inline: Any, lines: Mapping[Any, int]
+    file: Path, beside: str | None, inline: Any, lines: Mapping[Any, int], network: Network | None = None
 ) -> tuple[tuple[CameraRow, ...], list[Problem]]:
+    """With the `network` the box will have, what cannot be reached from there is a mistake too."""
     raw, problems = _inline(file.name, inline, lines)
     if beside is not None:
         more, wrong = _beside(file, beside, lines)
@@ -73,11 +77,11 @@ def read_rows(
         return (), [*problems, Problem(file.name, 0, "", "too_many_cameras", {"most": MOST_CAMERAS})]
     rows: list[CameraRow] = []
     for one in raw:
-        row, wrong = _row(one, lines if one[0] == file.name else {})
+        row, wrong = _row(one, lines if one[0] == file.name else {}, network)
         problems += wrong
         if row is not None:
             rows.append(row)
-    return tuple(rows), [*problems, *_twice(rows)]
+    return tuple(rows), [*problems, *_twice(raw)]
 
 
 def _inline(name: str, inline: Any, lines: Mapping[Any, int]) -> tuple[list[Raw], list[Problem]]:
@@ -129,7 +133,7 @@ def _lines_of(file: Path, found: CameraFile) -> Sequence[int]:
     return [line_of(lines, ("camera", number)) for number in range(len(found.rows))]
 
 
-def _row(raw: Raw, lines: Mapping[Any, int]) -> tuple[CameraRow | None, list[Problem]]:
+def _row(raw: Raw, lines: Mapping[Any, int], network: Network | None) -> tuple[CameraRow | None, list[Problem]]:
     file, line, called, fields, as_text = raw
     ours = (place for place, number in lines.items() if number == line and len(place) == 2)  # noqa: PLR2004 - camera, number
     at = next((place for place in ours if place[0] == "camera"), ())
@@ -138,15 +142,30 @@ def _row(raw: Raw, lines: Mapping[Any, int]) -> tuple[CameraRow | None, list[Pro
         where = line_of(dict(lines), (*at, *place)) if at else line
         return Problem(file, where, f"{called} {'.'.join(map(str, place))}".strip(), code, facts)
 
+    body, found = _body(fields, strict=not as_text)
+    problems = [problem(*_wrong(one)) for one in found]
     try:
-        body = NewCamera.model_validate(fields, strict=not as_text)
-        clean_name(body.name)
-        _check_source(body)
-    except ValidationError as error:
-        return None, [problem(*_wrong(one)) for one in error.errors(include_url=False)]
+        if body is not None:
+            clean_name(body.name)
+            _check_source(body, network)
     except Invalid as error:
-        return None, [problem(*_refused(one)) for one in error.problems]
+        problems += [problem(*_refused(one)) for one in error.problems]
+    if body is None or problems:
+        return None, problems
     return CameraRow(file, line, called, body.model_dump(exclude_unset=True)), []
+
+
+def _body(fields: Mapping[str, Any], *, strict: bool) -> tuple[NewCamera | None, Sequence[Mapping[str, Any]]]:
+    """Also of a row with mistakes, without what is wrong, where its source can be judged all the same."""
+    try:
+        return NewCamera.model_validate(fields, strict=strict), []
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=True)
+    wrong = {str(one["loc"][0]) for one in found}
+    if not wrong <= BESIDE_THE_SOURCE:
+        return None, found
+    left = {name: value for name, value in fields.items() if name not in wrong}
+    return NewCamera.model_validate({"name": "?", **left}, strict=strict), found
 
 
 def _wrong(error: Mapping[str, Any]) -> tuple[Sequence[str | int], str, Mapping[str, Any]]:
@@ -165,8 +184,8 @@ def _refused(one: FieldProblem) -> tuple[Sequence[str | int], str, Mapping[str, 
     return one.pointer.strip("/").split("/"), "said", translated(one.detail)
 
 
-def _check_source(body: NewCamera) -> None:
-    """Raises `Invalid` for what cannot be the address of a camera, wherever the box stands."""
+def _check_source(body: NewCamera, network: Network | None) -> None:
+    """Raises `Invalid` for what cannot be the address of a camera, wherever the box stands or on its network."""
     if body.protocol == "p2p":
         return
     main, _ = addresses(body)
@@ -179,16 +198,24 @@ def _check_source(body: NewCamera) -> None:
         raise _invalid("/username", "a password without a user opens nothing")
     if username and not password:
         raise _invalid("/password", "a user without a password opens nothing")
+    why = network.why_unreachable(main.host) if network else None
+    if why:
+        raise _invalid(main_field(body), why)
 
 
 def _invalid(pointer: str, detail: str) -> Invalid:
     return Invalid(detail, FieldProblem(pointer, detail))
 
 
-def _twice(rows: Sequence[CameraRow]) -> Iterator[Problem]:
-    seen: dict[str, CameraRow] = {}
-    for row in rows:
-        name = clean_name(row.fields["name"])
-        first = seen.setdefault(name, row)
-        if first is not row:
-            yield Problem(row.file, row.line, f"{row.label} name".strip(), "name_twice", {"line": first.line})
+def _twice(rows: Sequence[Raw]) -> Iterator[Problem]:
+    """Also of rows with other mistakes."""
+    seen: dict[str, int] = {}
+    for file, line, called, fields, _ in rows:
+        name = fields.get("name")
+        with suppress(Invalid):
+            name = clean_name(name) if isinstance(name, str) else None
+        if name is None:
+            continue
+        if name in seen:
+            yield Problem(file, line, f"{called} name".strip(), "name_twice", {"line": seen[name]})
+        seen.setdefault(name, line)

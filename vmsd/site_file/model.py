@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from vmsd.config import check_age_recipient
@@ -21,8 +22,11 @@ REMOVED = "***"
 """Stands where a secret was, once the file has been applied."""
 DHCP = "dhcp"
 SSH_KEY = re.compile(
-    r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa|sk-[a-z0-9@.-]+) [A-Za-z0-9+/]{40,1000}={0,2}( [^\x00-\x1f]*)?"
+    r"(?P<kind>ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa|sk-[a-z0-9@.-]+) "
+    r"(?P<data>[A-Za-z0-9+/]{40,1500}={0,2})( [^\x00-\x1f]*)?"
 )
+LENGTH_BYTES = 4
+"""Before each part of such a key."""
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 MOST_SERVERS = 4
 
@@ -53,9 +57,7 @@ def _interface(text: str) -> str:
         found = IPv4Interface(text)
     except ValueError:
         raise PydanticCustomError("address", "no address") from None
-    kind = _unusable(found)
-    if kind:
-        raise PydanticCustomError("address_kind", "unusable", {"kind_pt": KINDS[kind][0], "kind": KINDS[kind][1]})
+    _check_kind(_unusable(found))
     return str(found)
 
 
@@ -85,13 +87,22 @@ def _lan_address(text: str) -> str:
 
 
 def _address(text: str) -> str:
+    """Of another computer, which must be one's own."""
     if not _is_address(text):
         raise PydanticCustomError("one_address", "no address")
+    _check_kind(_unusable(IPv4Interface(text)))
     return text
 
 
+def _check_kind(kind: str | None) -> None:
+    if kind:
+        raise PydanticCustomError("address_kind", "unusable", {"kind_pt": KINDS[kind][0], "kind": KINDS[kind][1]})
+
+
 def _host(text: str) -> str:
-    if not HOST.fullmatch(text) or (re.fullmatch(r"[0-9.]+", text) and not _is_address(text)):
+    if re.fullmatch(r"[0-9.]+", text) and _is_address(text):
+        return _address(text)
+    if not HOST.fullmatch(text) or re.fullmatch(r"[0-9.]+", text):
         raise PydanticCustomError("host", "no host")
     return text
 
@@ -104,9 +115,26 @@ def _token(text: str) -> str:
 
 
 def _ssh_key(text: str) -> str:
-    if not SSH_KEY.fullmatch(text):
+    found = SSH_KEY.fullmatch(text)
+    if found is None or not _is_whole(found["kind"], found["data"]):
         raise PydanticCustomError("ssh_key", "no key")
     return text
+
+
+def _is_whole(kind: str, data: str) -> bool:
+    """Nothing of it was lost on the way: it names its own kind, and its parts (RFC 4253) end where it ends."""
+    try:
+        left = base64.b64decode(data, validate=True)
+    except ValueError:
+        return False
+    parts = []
+    while len(left) >= LENGTH_BYTES:
+        end = LENGTH_BYTES + int.from_bytes(left[:LENGTH_BYTES])
+        parts.append(left[LENGTH_BYTES:end])
+        if end > len(left):
+            return False
+        left = left[end:]
+    return not left and len(parts) > 1 and parts[0] == kind.encode()
 
 
 def _recipient(text: str) -> str:
@@ -142,7 +170,7 @@ class AdminPart(Part):
     """Without a `password` the box makes one up; either is good for the first login alone."""
 
     name: Name = "admin"
-    password: Annotated[str, Field(max_length=256)] | None = Field(None, repr=False)
+    password: Annotated[str, StringConstraints(max_length=256, strip_whitespace=False)] | None = Field(None, repr=False)
 
     @field_validator("password")
     @classmethod
@@ -177,6 +205,20 @@ class Network(Part):
     def fixed(self) -> IPv4Interface | None:
         return None if self.address == DHCP else IPv4Interface(self.address)
 
+    def why_unreachable(self, host: str) -> str | None:
+        """What is wrong with a camera at this address; None as well where only the network itself can tell."""
+        if not _is_address(host):
+            return None
+        own = [one for one in (self.fixed, IPv4Interface(self.cameras.address) if self.cameras else None) if one]
+        if any(IPv4Address(host) == one.ip for one in own):
+            return "the address points at this box itself"
+        around = [one.network for one in own if IPv4Address(host) in one.network]
+        if any(_unusable(IPv4Interface((host, one.prefixlen))) for one in around):
+            return "no camera lives at an address of this kind"
+        if self.fixed and not self.gateway and not around:
+            return "no network of this box leads there"
+        return None
+
     @field_validator("gateway")
     @classmethod
     def _reachable(cls, gateway: str | None, info: ValidationInfo) -> str | None:
@@ -188,6 +230,7 @@ class Network(Part):
             raise PydanticCustomError("gateway_outside", "outside", {"network": str(own.network)})
         if IPv4Address(gateway) == own.ip:
             raise PydanticCustomError("gateway_self", "itself")
+        _check_kind(_unusable(IPv4Interface((gateway, own.network.prefixlen))))
         return gateway
 
     @field_validator("dns")

@@ -98,6 +98,8 @@ def settled(network: Network, root: Path) -> tuple[Network, list[Problem]]:
         if name not in there
     ]
     left = [name for name in real if not network.cameras or name != network.cameras.interface]
+    if real and not left and network.cameras and not network.interface:
+        problems.append(Problem("site.toml", 0, "[network.cameras] interface", "cameras_only_card"))
     if problems or network.interface or network.address == DHCP or len(real) < 2:  # noqa: PLR2004 - one or several
         return network, problems
     if len(left) == 1:

@@ -7,20 +7,23 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from vmsd.site_file.camera_rows import CameraRow, read_rows
 from vmsd.site_file.lines import find_lines, line_of
-from vmsd.site_file.model import REMOVED, SiteToml
+from vmsd.site_file.model import REMOVED, CameraList, Network, SiteToml
 from vmsd.site_file.texts import decoded
 from vmsd.site_file.words import Problem, nearest
 
 MOST_BYTES = 1024 * 1024
+MOST_IN_LINE = 5000
+"""Characters: an address has 2000 at most. The time a reader of TOML takes grows with their square."""
 MOST_SYNTAX = 30
 """Lines that are no TOML; what has more is no site file."""
 AT = re.compile(r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column \d+|end of document)\)$", re.DOTALL)
+Kind = TypeVar("Kind", bound=BaseModel)
 NOBODYS = "nobodys-"
 """Begins the name of a section whose heading cannot be read."""
 FIELD = re.compile(r"\s*(?P<name>[A-Za-z0-9_.-]+)\s*=")
@@ -39,11 +42,13 @@ SYNTAX = (
 class Reading:
     """`site` is None when there is anything in `problems`.
 
-    `removed` are secrets that are no more: no problem for the box the file was applied to.
+    `removed` are secrets that are no more: no problem for the box the file was applied to. `network` is there in a
+    file with mistakes too, if none of them is in that section.
     """
 
     file: Path
     site: SiteToml | None = None
+    network: Network | None = None
     rows: tuple[CameraRow, ...] = ()
     problems: tuple[Problem, ...] = ()
     removed: tuple[Problem, ...] = ()
@@ -111,12 +116,16 @@ def _syntax_code(said: str, line: str) -> str:
 
 def read_site(file: Path) -> Reading:
     """OSError when it cannot be read; what is wrong with it is in the answer."""
-    raw = file.read_bytes()
+    with file.open("rb") as opened:
+        raw = opened.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         return Reading(file, problems=(Problem(file.name, 0, "", "file_large"),))
     text = decoded(raw)
     if text is None:
         return Reading(file, problems=(Problem(file.name, 0, "", "file_no_text"),))
+    long = [number for number, line in enumerate(text.split("\n"), 1) if len(line) > MOST_IN_LINE]
+    if long:
+        return Reading(file, problems=tuple(Problem(file.name, number, "", "line_long") for number in long))
     source = _Text(file.name, text)
     content = source.parse()
     if source.lost:
@@ -133,11 +142,20 @@ def _checked(file: Path, source: _Text, content: dict[str, Any], raw: bytes) -> 
         site = SiteToml.model_validate(content)
     except ValidationError as error:
         found += [_problem(file.name, one, lines) for one in error.errors(include_url=False)]
-    rows, more = read_rows(file, site.cameras.file if site and site.cameras else None, cameras, lines)
+    network, beside = _part(content, "network", Network), _part(content, "cameras", CameraList)
+    rows, more = read_rows(file, beside.file if beside else None, cameras, lines, network)
+    removed = tuple(_removed(file.name, content, rows, lines))
     found = [one for one in (*found, *more) if one in source.problems or _counts(one, source)]
-    if found:
-        return Reading(file, problems=tuple(sorted(found, key=lambda one: (one.file != file.name, one.line))), raw=raw)
-    return Reading(file, site, rows, removed=tuple(_removed(file.name, site, rows, lines)), raw=raw)
+    in_order = tuple(sorted(found, key=lambda one: (one.file != file.name, one.line)))
+    return Reading(file, None if found else site, network, rows, in_order, removed, raw)
+
+
+def _part(content: Mapping[str, Any], name: str, kind: type[Kind]) -> Kind | None:
+    """A section by itself; None when it is not there or has a mistake."""
+    try:
+        return kind.model_validate(content[name])
+    except (KeyError, ValidationError):
+        return None
 
 
 def _counts(one: Problem, source: _Text) -> bool:
@@ -181,12 +199,12 @@ def _model_at(loc: tuple[str | int, ...]) -> type[BaseModel]:
 
 
 def _removed(
-    name: str, site: SiteToml | None, rows: tuple[CameraRow, ...], lines: Mapping[Any, int]
+    name: str, content: Mapping[str, Any], rows: tuple[CameraRow, ...], lines: Mapping[Any, int]
 ) -> Iterator[Problem]:
-    if site and site.admin.password == REMOVED:
-        yield Problem(name, line_of(dict(lines), ("admin", "password")), "[admin] password", "secret_removed")
-    if site and site.central and site.central.token == REMOVED:
-        yield Problem(name, line_of(dict(lines), ("central", "token")), "[central] token", "secret_removed")
+    for place in (("admin", "password"), ("central", "token")):
+        section = content.get(place[0])
+        if isinstance(section, dict) and section.get(place[1]) == REMOVED:
+            yield Problem(name, line_of(dict(lines), place), label(place), "secret_removed")
     for row in rows:
         if row.secret_removed:
             yield Problem(row.file, row.line, f"{row.label} password", "secret_removed")

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vmsd.host.durable import sync, write_durably
+from vmsd.site_file.reading import MOST_BYTES
 from vmsd.site_file.texts import decoded
 
 NEXT, FORMER = "site-next.tmp", "site-former.tmp"
@@ -57,7 +58,9 @@ def wipe(file: Path) -> None:
 
 def _lists_beside(file: Path) -> list[Path]:
     try:
-        name = tomllib.loads(decoded(file.read_bytes()) or "").get("cameras", {}).get("file")
+        with file.open("rb") as opened:
+            text = decoded(opened.read(MOST_BYTES))
+        name = tomllib.loads(text or "").get("cameras", {}).get("file")
     except (tomllib.TOMLDecodeError, AttributeError):
         return []
     beside = file.with_name(name) if isinstance(name, str) and name and "/" not in name else None

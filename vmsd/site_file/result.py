@@ -10,6 +10,8 @@ from vmsd.host.durable import write_durably
 from vmsd.site_file.words import Language, Problem
 
 NAME = "site-result.txt"
+MOST_PROBLEMS, MOST_CHARS = 1000, 600
+"""Of one file, and in one line: what has more is no site file that somebody wrote."""
 LINES: dict[str, tuple[str, str]] = {
     "good": ("Tudo certo: o arquivo pode ser aplicado.", "All is well: the file can be applied."),
     "applied": ("O arquivo foi aplicado.", "The file has been applied."),
@@ -65,6 +67,7 @@ LINES: dict[str, tuple[str, str]] = {
         "ATENÇÃO: as senhas não puderam ser apagadas do arquivo ({detail}). Apague o arquivo.",
         "ATTENTION: the passwords could not be removed from the file ({detail}). Delete the file.",
     ),
+    "more": ("... e mais {count}.", "... and {count} more."),
     "time": ("Pelo relógio da caixa: {at}", "By the box's clock: {at}"),
 }
 TITLES: dict[Language, str] = {"pt_BR": "PORTUGUÊS", "en": "ENGLISH"}
@@ -83,6 +86,12 @@ def line(code: str, **facts: object) -> Line:
     return Line(code, facts)
 
 
+def shown(text: str) -> str:
+    """One line, with nothing in it that a terminal would obey; names of fields are as somebody typed them."""
+    plain = "".join(sign if sign.isprintable() else "?" for sign in text)
+    return plain if len(plain) <= MOST_CHARS else f"{plain[:MOST_CHARS]} ..."
+
+
 @dataclass(frozen=True)
 class Result:
     """Nothing in it is a secret: it may be read by everybody."""
@@ -91,8 +100,11 @@ class Result:
     problems: Sequence[Problem] = ()
 
     def said(self, language: Language) -> str:
-        words = (*(one.said(language) for one in self.lines), *(f"  {one.text(language)}" for one in self.problems))
-        return "".join(f"{one}\n" for one in words)
+        told = self.problems[:MOST_PROBLEMS]
+        words = [*(one.said(language) for one in self.lines), *(f"  {one.text(language)}" for one in told)]
+        if len(self.problems) > len(told):
+            words.append(f"  {line('more', count=len(self.problems) - len(told)).said(language)}")
+        return "".join(f"{shown(one)}\n" for one in words)
 
     @property
     def text(self) -> str:

@@ -24,6 +24,8 @@ DEADLINE_S = 2.0
 HTTPS_PORT = 443
 WIDTH = 80
 """Of the smallest screen."""
+RESULT_LINES = 12
+"""Of what is wrong with a site file, so that the address stays on the screen."""
 IN_A_LINE = 16
 """Bytes of a fingerprint."""
 WORDS: dict[str, tuple[str, str]] = {
@@ -47,6 +49,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "healthy": ("tudo certo", "all is well"),
     "degraded": ("algo precisa de atenção: veja o painel", "something needs attention: see the dashboard"),
     "unhealthy": ("com falha: veja o painel", "failing: see the dashboard"),
+    "rest": ("... o resto está em site-result.txt", "... the rest is in site-result.txt"),
     "no_disk": ("sem disco de gravação", "no recordings disk"),
 }
 
@@ -152,9 +155,10 @@ def _below(seen: Seen, width: int) -> list[str]:
     if seen.secret:
         lines += [f" {line}" for line in wrap(say("first"), width - 1)]
         lines += [f"   {say('name')}: {seen.secret.name}", f"   {say('password')}: {seen.secret.secret}", ""]
-    for line in seen.result.splitlines():
-        lines += [f" {part}" for part in wrap(line, width - 1)]
-    return lines
+    result = [f" {part}" for line in seen.result.splitlines() for part in wrap(line, width - 1)]
+    if len(result) > RESULT_LINES:
+        result = [*result[: RESULT_LINES - 1], f" {say('rest')}"]
+    return [*lines, *result]
 
 
 @dataclass(frozen=True)

@@ -85,12 +85,18 @@ async def store(settings: Settings, plans: Plans) -> Stored:
 async def _begin(base: Base, plans: Plans) -> None:
     """From here on the box is this site's: what is broken off is gone on with, also with a corrected file."""
     marker = find_marker(base.settings.data_dir)
-    if marker is None and await base.cities.list(limit=1):
-        raise Conflict("this box has been set up already, without a site file")
-    if marker is not None and marker.done and marker.digest != plans.digest:
+    if marker is not None and marker.digest == plans.digest:
+        return
+    if marker is not None and marker.done:
         raise Conflict("another site file has been applied to this box")
-    if marker is None or marker.digest != plans.digest:
-        _mark(base, plans, done=False)
+    if await _is_somebodys(base) or (marker is None and await base.cities.list(limit=1)):
+        raise Conflict("this box has been set up already, without a site file")
+    _mark(base, plans, done=False)
+
+
+async def _is_somebodys(base: Base) -> bool:
+    """Whether anybody has a password of their own choice here."""
+    return any(one.secret_until_ms is None for one in await base.people.list())
 
 
 def _mark(base: Base, plans: Plans, *, done: bool) -> None:

@@ -107,6 +107,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "a rede das câmeras é a mesma de [network]: têm de ser redes diferentes",
         "the camera network is that of [network]: they must be different networks",
     ),
+    "cameras_only_card": (
+        "é a única placa de rede desta caixa: a rede das câmeras precisa de uma segunda",
+        "it is the only network card of this box: a camera network needs a second one",
+    ),
+    "line_long": (
+        "a linha é longa demais para um arquivo do local",
+        "the line is too long for one of a site file",
+    ),
     "cameras_interface": (
         "é a mesma placa de [network]: as câmeras têm uma só delas",
         "it is the card of [network]: the cameras have one of their own",
@@ -155,6 +163,9 @@ KINDS = {
 DETAILS = {
     "the host has no address": "este nome não tem endereço",
     "the address points at this box itself": "este é o endereço da própria caixa",
+    "no network of this box leads there": (
+        "nenhuma rede desta caixa leva até este endereço: confira o endereço, ou diga o roteador em [network] gateway"
+    ),
     "no camera lives at an address of this kind": "nenhuma câmera pode ter um endereço deste tipo",
     "an IPv4 address is written as four plain decimal numbers": "um endereço tem quatro números, como 192.168.0.20",
     "an address holds neither spaces nor control characters (a space is written %20)": "não pode haver espaços",

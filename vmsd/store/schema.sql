@@ -7,16 +7,30 @@ CREATE TABLE acceptance (
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
     installer TEXT NOT NULL,
     note TEXT NOT NULL,
-    minutes INTEGER NOT NULL,
+    minutes INTEGER NOT NULL CHECK (minutes > 0),
     person TEXT,
     person_name TEXT,
+    person_role TEXT,
     created_ms INTEGER NOT NULL,
     ended_ms INTEGER,
     passed INTEGER CHECK (passed IN (0, 1)),
     error TEXT,
-    sha256 TEXT,
-    size_bytes INTEGER,
-    PRIMARY KEY (city_id, id)
+    certificate TEXT,
+    signature TEXT,
+    PRIMARY KEY (city_id, id),
+    CHECK ((state = 'done') = (certificate IS NOT NULL)),
+    CHECK ((certificate IS NULL) = (signature IS NULL)),
+    CHECK ((certificate IS NULL) = (passed IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE acceptance_picture (
+    city_id INTEGER NOT NULL,
+    acceptance_id INTEGER NOT NULL,
+    camera_id INTEGER NOT NULL,
+    jpeg BLOB NOT NULL,
+    PRIMARY KEY (city_id, acceptance_id, camera_id),
+    FOREIGN KEY (city_id, acceptance_id) REFERENCES acceptance (city_id, id),
+    FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE alert (
@@ -78,20 +92,19 @@ CREATE TABLE api_token (
 
 CREATE TABLE archive_item (
     id INTEGER PRIMARY KEY,
-    city_id INTEGER REFERENCES city (id),
     kind TEXT NOT NULL CHECK (kind IN ('package', 'snapshot', 'audit_head')),
     source TEXT NOT NULL,
-    object_key TEXT NOT NULL UNIQUE,
-    sha256 TEXT,
-    size_bytes INTEGER,
-    sent_bytes INTEGER NOT NULL DEFAULT 0,
+    object TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),
+    sent_bytes INTEGER NOT NULL DEFAULT 0 CHECK (sent_bytes BETWEEN 0 AND size_bytes),
     upload TEXT,
     tries INTEGER NOT NULL DEFAULT 0,
-    next_try_ms INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
     done_ms INTEGER,
     locked_until_ms INTEGER,
-    error TEXT
+    error TEXT,
+    UNIQUE (kind, source)
 ) STRICT;
 
 CREATE TABLE attempt (
@@ -271,6 +284,7 @@ CREATE TABLE device (
     service_url TEXT,
     clock_offset_ms INTEGER,
     seen_ms INTEGER NOT NULL,
+    stranger TEXT,
     PRIMARY KEY (city_id, camera_id),
     FOREIGN KEY (city_id, camera_id) REFERENCES camera (city_id, id)
 ) STRICT, WITHOUT ROWID;
@@ -666,6 +680,8 @@ CREATE TABLE webhook_nonce (
     until_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX acceptance_open ON acceptance (created_ms) WHERE state IN ('queued', 'running');
+
 CREATE INDEX alert_detection ON alert (city_id, detection_id) WHERE detection_id IS NOT NULL;
 
 CREATE UNIQUE INDEX alert_open ON alert (city_id, kind, subject) WHERE state <> 'closed';
@@ -675,6 +691,8 @@ CREATE INDEX alert_raised ON alert (city_id, raised_ms);
 CREATE INDEX alert_state ON alert (city_id, state, raised_ms);
 
 CREATE INDEX api_token_person ON api_token (person_id);
+
+CREATE INDEX archive_waiting ON archive_item (created_ms) WHERE done_ms IS NULL;
 
 CREATE INDEX audit_city ON audit (city_id);
 

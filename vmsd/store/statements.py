@@ -23,7 +23,7 @@ class CitySql(str):
 
 
 class SystemSql(str):
-    """A statement of the daemon itself, across cities: only `store.system` and the accounts use it."""
+    """A statement of the daemon itself, across cities: its tasks, its accounts, its figures."""
 
     __slots__ = ()
     registered: ClassVar[list[SystemSql]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -147,6 +148,8 @@ class System:
         self._note = note
         self.clocks = SegmentClocks(database)
         self.protected = Protected(database)
+        self.purged: Counter[PurgeReason] = Counter()
+        """Recordings that were deleted since the start."""
 
     async def folders(self, *, removed: bool = False) -> Sequence[CameraFolder]:
         """Of all cameras, or of those alone that were removed."""
@@ -242,12 +245,15 @@ class System:
         """The end of a deletion: the file is gone, its row becomes a line in the list of purges."""
         places = [(one.city_id, one.camera_id, one.start_us) for one in segments]
         async with self._database.write() as transaction:
-            await drop(transaction, self._note, places, now_ms)
+            gone = await drop(transaction, self._note, places, now_ms)
+        self.purged.update(gone)
 
     async def drop_vanished(self, places: Iterable[tuple[Key, int]], now_ms: int) -> None:
         """Rows whose file somebody else has deleted; each given as camera and start."""
         async with self._database.write() as transaction:
-            await drop(transaction, self._note, [(*key, start) for key, start in places], now_ms, vanished=True)
+            rows = [(*key, start) for key, start in places]
+            gone = await drop(transaction, self._note, rows, now_ms, vanished=True)
+        self.purged.update(gone)
 
     async def days(self, today: int) -> Sequence[CameraDays]:
         rows = await self._database.read(DAYS, {"today": today})

@@ -65,6 +65,7 @@ CALLERS: dict[str, str] = {
     "root_session": "a superadmin in a browser",
     "root_view": "a superadmin's token that is for viewing only, naming this city",
     "wall": "a screen on a wall that shows the square",
+    "office": "the token of a central office, for the status of the box alone",
 }
 
 
@@ -170,15 +171,19 @@ class Scene:
             return {"Authorization": f"Bearer {viewing_token(opened)}"}
         if caller in ("expired", "unready", "user_session", "gestor_session", "gestor_stale", "root_session"):
             return await self._session(caller)
-        token = await self._token(NAMES[caller], SCOPES.get(caller, ALL_VERBS))
+        token = await self._token(NAMES[caller], SCOPES.get(caller, ALL_VERBS), status_only=caller == "office")
         if caller in ("other_here", "root_here", "root_view"):
             return token | named
         return token | {"X-City-ID": self.there.public_id} if caller == "root_there" else token
 
-    async def _token(self, name: str, scope: frozenset[Verb] = ALL_VERBS) -> dict[str, str]:
-        return {"Authorization": f"Bearer {(await self._add_token(name, scope))[1]}"}
+    async def _token(
+        self, name: str, scope: frozenset[Verb] = ALL_VERBS, *, status_only: bool = False
+    ) -> dict[str, str]:
+        return {"Authorization": f"Bearer {(await self._add_token(name, scope, status_only=status_only))[1]}"}
 
-    async def _add_token(self, name: str, scope: frozenset[Verb] = ALL_VERBS) -> tuple[str, str]:
+    async def _add_token(
+        self, name: str, scope: frozenset[Verb] = ALL_VERBS, *, status_only: bool = False
+    ) -> tuple[str, str]:
         """Public id and secret."""
         secret, now_ms = TOKEN_PREFIX + uuid4().hex, self.served.clock.wall_ms()
         token = ApiToken(
@@ -193,6 +198,7 @@ class Scene:
             created_ms=now_ms,
             expires_ms=now_ms + 86_400_000,
             last_used_ms=None,
+            status_only=status_only,
         )
         async with self.served.base.database.write() as transaction:
             await Tokens(self.served.base.database).add(transaction, token)
@@ -294,7 +300,7 @@ class Scene:
                 )
             asked = body | ({"mosaic_id": made["mosaic_id"]} if name == "wall_id" else {})
             answer = await self.served.ask("POST", path, asked, who=who)
-            assert answer.status == 201, answer.raw
+            assert answer.status in (201, 202), answer.raw
             made[name] = answer.body["id"]
 
     async def hang_wall(self) -> None:
@@ -331,6 +337,8 @@ class Scene:
                 things.recordings[place] = (await self.served.ask("GET", path, who=who)).body["items"][0]["id"]
                 things.streams[place] = (await self._watch(side, place))["session_id"]
                 await self._keep(side, place)
+            async with self.served.base.database.write() as transaction:
+                await transaction.execute(DEVICES, {"city": city.id})
             await self.make_again(side)
             asked = {"start": "2026-11-20T00:00:00Z", "end": "2026-11-20T12:00:00Z"}
             things.report = (await self.served.ask("POST", "/api/v1/purges", asked, who=who)).body["id"]
@@ -373,6 +381,8 @@ ALERT = """INSERT INTO alert (city_id, id, public_id, kind, level, state, subjec
     raised_ms, last_ms, times, note, facts)
     SELECT :city, (SELECT coalesce(max(id), 0) + 1 FROM alert WHERE city_id = :city), :public_id, 'event', 'warning',
     'new', :public_id, 'USER', :camera, :start, :start, :start, 1, '', '{}'"""
+DEVICES = """INSERT INTO device (city_id, camera_id, serial, seen_ms)
+    SELECT city_id, id, 'x', 0 FROM camera WHERE city_id = :city"""
 KINDS: dict[str, tuple[str, ...]] = {
     "preservation_id": (PRESERVED,),
     "incident_id": (INCIDENT, OF_INCIDENT),
@@ -392,6 +402,7 @@ MADE: dict[str, tuple[str, str, dict[str, Any]]] = {
         "/api/v1/destinations",
         {"kind": "webhook", "name": "x", "url": "https://192.0.2.10/news", "topics": ["alertas.novo"]},
     ),
+    "acceptance_id": ("acceptance", "/api/v1/acceptances", {"installer": "x", "note": "", "minutes": 1}),
 }
 """What managers set up: its table, and how it is asked for."""
 GESTORES = {"here": "gestora", "there": "outra"}
@@ -400,6 +411,7 @@ SCOPES: dict[str, frozenset[Verb]] = {
     "gestor_view": frozenset({Verb.VIEW}),
     "root_view": frozenset({Verb.VIEW}),
     "gestor_none": frozenset(),
+    "office": frozenset(),
 }
 NAMES = {
     "expired": "gestora",
@@ -425,6 +437,7 @@ NAMES = {
     "root_there": "root",
     "root_session": "root",
     "root_view": "root",
+    "office": "root",
 }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.unit.api import evidence_chapters as evidence
 from tests.unit.api import guards_chapters as guards
+from tests.unit.api import installer_chapters as installer
 from tests.unit.api.audit_book import Book, Row
 from tests.unit.api.logins import code_at, cookie_of
 from tests.unit.api.served import PASSWORD
@@ -23,6 +24,13 @@ NO_ROW = {
     ("POST", f"{API}/auth/totp"): "nothing counts before it is confirmed with PUT",
     ("POST", f"{API}/auth/city"): "which city a superadmin's pages show: who looks at what there has its own rows",
     ("POST", f"{API}/cameras/probe"): "saves nothing",
+    ("POST", f"{API}/discovery"): "who answers on the network is no secret of a city's, and nothing is saved",
+    ("POST", f"{API}/discovery/inspect"): "saves nothing",
+    ("POST", f"{API}/discovery/picture"): "saves nothing",
+    ("POST", f"{API}/cameras/find-moved"): "changes nothing: following one is the row",
+    ("POST", f"{CAMERA}/device"): "when another device answers there is a row: tested in test_discovery, with devices",
+    ("POST", f"{CAMERA}/clock"): "as above: its row is camera.clock_set",
+    ("POST", f"{CAMERA}/move"): "as above: its row is camera.moved",
     ("POST", STREAM.rpartition("/")[0]): "nothing is seen yet: the first file or picture is the row",
     ("DELETE", STREAM): "the viewing is over by itself",
     ("POST", WHEP): "leaves the row of a viewing, as video does: tested with it",
@@ -205,7 +213,8 @@ async def test_every_changing_route_leaves_its_row_and_no_secret_is_in_any(town:
     book = Book(town, secrets=[PASSWORD, NEW_PASSWORD, CAMERA_SECRET])
     own = (cameras, cities, people, tokens, groups, own_account, the_box)
     room = (guards.mosaics, guards.plates, guards.alerts, guards.news_out, guards.motion_and_map)
-    for chapter in (*own, evidence.kept, evidence.exports, evidence.purges, *room):
+    proofs = (evidence.kept, evidence.exports, evidence.purges)
+    for chapter in (*own, *proofs, *room, installer.cameras, installer.acceptance):
         await chapter(book)
     changing = {(route.method, route.path) for route in ROUTES if route.method != "GET"}
     assert NO_ROW.keys() <= changing, "an exception for a route that is not there"

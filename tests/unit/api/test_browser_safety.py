@@ -72,6 +72,8 @@ async def test_what_a_form_of_another_site_can_send_is_no_body(scene):
 
 READ_NOTHING = {
     "/api/v1/streams",
+    "/api/v1/cameras/find-moved",
+    "/api/v1/discovery",
     "/api/v1/system/clock/confirm",
     "/api/v1/system/volume/adopt",
     "/api/v1/auth/totp",

@@ -250,7 +250,8 @@ async def test_many_scrapes_at_once_are_all_answered(town):
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-async def test_promtool_finds_nothing_to_say(town):
+async def test_promtool_finds_nothing_to_say_but_that_people_are_promised_days(town):
+    """The same figure in seconds is there too: `vmsd_retention_seconds`."""
     camera = await camera_of(town)
     await look(town.served)
     daemon = town.served.daemon
@@ -275,4 +276,39 @@ async def test_promtool_finds_nothing_to_say(town):
         stderr=asyncio.subprocess.STDOUT,
     )
     said, _ = await process.communicate(told)
-    assert (said, process.returncode) == (b"", 0)
+    assert said.decode().splitlines() == ['vmsd_retention_days use base unit "seconds" instead of "days"']
+
+
+async def test_the_promise_the_coverage_and_the_log_are_told_by_the_names_people_know(town):
+    served = town.served
+    camera = await camera_of(town)
+    await look(served)
+    served.daemon._volume.watch.capacity = Capacity(1e9, 10, 77, 11.4, None, {key_of(camera): 5_000})
+    served.clock.pass_s(10 * 3600)
+    now_ms = served.clock.wall_ms()
+    async with served.base.database.write() as transaction:
+        await transaction.execute(
+            """INSERT INTO segment (city_id, camera_id, start_us, duration_ms, bytes, valid_bytes, state, flags)
+            VALUES (:city, :camera, :start, :length, 9, 9, 1, 0)""",
+            {"city": camera.city_id, "camera": camera.id, "start": (now_ms - 18_000_000) * 1000, "length": 18_000_000},
+        )
+    await served.base.audit.sign_head()
+    system, place = served.daemon._volume.system, (key_of(camera), (now_ms - 18_000_000) * 1000)
+    found = await scraped(town)
+    tip, _ = await served.base.audit._rows.tip()
+    expected = {
+        ("vmsd_camera_coverage_ratio_24h", camera.public_id, town.here.public_id): 0.5002,
+        ("vmsd_retention_days", town.here.public_id, "promised"): 7,
+        ("vmsd_retention_days", town.here.public_id, "actual"): 11.4,
+        ("vmsd_protected_bytes", town.here.public_id): 5_000,
+        ("vmsd_purged_total", "vanished"): 0,
+        ("vmsd_alerts_open", "critical"): 0,
+        ("vmsd_audit_rows",): tip,
+        ("vmsd_audit_signed_rows",): tip,
+        ("vmsd_audit_signed_timestamp_seconds",): now_ms / 1000,
+        ("vmsd_time_seconds",): now_ms / 1000,
+        ("vmsd_safe_mode",): 0,
+    }
+    assert {name: found.get(name) for name in expected} == expected
+    await system.drop_vanished([place], now_ms)
+    assert (await scraped(town))["vmsd_purged_total", "vanished"] == 1

@@ -12,15 +12,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from click.testing import CliRunner
 
 from vmsd.base import open_base
 from vmsd.clock import SystemClock
+from vmsd.commands.site import PATIENCE_S, site
 from vmsd.config import Settings, load_settings
 from vmsd.services.first_login import find_first_secret
 from vmsd.site_file.applying import Box, Outcome, apply_first
 from vmsd.site_file.storing import Plans, Stored, find_marker, store
 from vmsd.store.database import Database
 
+EXAMPLE = Path(__file__).parents[3] / "packaging/deb/files/site.toml.example"
 TOKEN = "vmsd_kJ3nS8dQ2wX7zB5vM1cL9pR4tY6uI0oA-eF_gHqWxZ1"
 PASSWORD, IN_FILE, IN_URL, IN_LIST = "canario senha um", "canario-dois", "canario-tres", "canario-quatro"
 IN_COMMENT = "canario-cinco"
@@ -365,8 +368,87 @@ def test_a_file_with_another_name_is_noticed(place: Place):
     (place.stick / "site.toml").rename(place.stick / "site.toml.txt")
     assert place.apply().failed
     assert "mude o nome para site.toml" in place.result()
-    (place.stick / "site.toml.txt").rename(place.stick / "site.toml.example")
-    assert place.apply() == Outcome()
+    (place.stick / "site.toml.txt").unlink()
+    for name in ("Site.toml.TXT", "site - Copia.toml", "site.toml.example", "site.txt"):
+        (place.stick / name).write_text(SITE, "utf-8")
+        assert place.apply().failed, name
+        assert f"o arquivo se chama {name}" in place.result()
+        (place.stick / name).unlink()
+    (place.stick / "site.toml.example").write_bytes(EXAMPLE.read_bytes())
+    assert place.apply() == Outcome(), "nobody has filled it in"
+
+
+def test_a_broken_file_keeps_no_other_from_being_read(place: Place):
+    (place.folder / "boot").mkdir()
+    (place.folder / "boot/site.toml").write_text("[site]\n")
+    outcome = place.apply()
+    assert (outcome.changed, outcome.failed) == (True, False)
+    assert "falta" in (place.folder / "boot/site-result.txt").read_text("utf-8-sig")
+
+
+def test_a_file_that_cannot_be_read_is_told_of(place: Place, monkeypatch: pytest.MonkeyPatch):
+    def refuse(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("vmsd.site_file.applying.read_site", refuse)
+    assert place.apply().failed
+    assert "site.toml: este arquivo não pode ser lido" in place.result()
+
+
+def test_mistakes_of_the_file_of_the_network_and_of_removed_secrets_are_told_at_once(place: Place):
+    text = SITE.replace('"pro"', '"ouro"').replace(IN_FILE, "***")
+    place.fill(
+        text.replace("[central]", '[network.cameras]\ninterface = "eth9"\naddress = "198.51.100.1/24"\n[central]')
+    )
+    assert place.apply().failed
+    for words in (
+        "[city] plan: tem de ser",
+        "linha 15, [network.cameras] interface: não há placa",
+        "a senha foi apagada",
+    ):
+        assert words in place.result()
+
+
+def test_discovery_searches_on_the_network_of_the_cameras(place: Place):
+    (place.folder / "root/sys/class/net/enp2s0/device").mkdir(parents=True)
+    cameras = '[network.cameras]\ninterface = "enp2s0"\naddress = "198.51.100.1/24"\n'
+    place.fill(SITE.replace("[central]", f"{cameras}[central]"))
+    assert place.apply().changed
+    settings = place.settings
+    assert settings.cameras.interfaces == ("enp2s0",)
+    assert settings.mdns.interfaces == settings.webrtc.interfaces == ("enp1s0",)
+
+
+def test_a_box_whose_administrator_has_logged_in_takes_no_file(place: Place):
+    """Also while it has no city yet, and when a file was broken off there: a stranger's stick brings a key of SSH."""
+
+    async def log_in() -> None:
+        async with open_base(place.settings) as base:
+            await base.first_login.prepare()
+            (person,) = await base.people.list()
+            await base.people.reset(person, "uma senha bem longa", await _console())
+
+    asyncio.run(log_in())
+    assert place.apply().failed
+    assert "já foi configurada" in place.result()
+    marker = {"digest": "of another file", "done": False, "at": "2026-01-01T00:00:00Z"}
+    (place.settings.data_dir / "site-applied.json").write_text(json.dumps(marker))
+    assert place.apply().failed
+    assert not (place.folder / "etc/vmsd.d").exists()
+
+
+def test_a_box_at_work_waits_no_longer_for_a_stick(place: Place, monkeypatch: pytest.MonkeyPatch):
+    alarms: list[int] = []
+    monkeypatch.setattr("vmsd.commands.site.signal.alarm", alarms.append)
+    monkeypatch.setattr("vmsd.site_file.applying.apply_first", lambda *_: Outcome())
+    words = ["apply", "--config", str(place.folder / "etc/vmsd.toml"), "--from", str(place.stick), "--by-units"]
+    runner = CliRunner()
+    assert runner.invoke(site, words).exit_code == 0
+    assert alarms == [], "a new box has nothing to lose"
+    place.settings.data_dir.mkdir()
+    (place.settings.data_dir / "site-applied.json").write_text('{"digest": "x", "done": true, "at": "?"}')
+    assert runner.invoke(site, words).exit_code == 0
+    assert alarms == [PATIENCE_S]
 
 
 @pytest.mark.parametrize("without", [False, True])

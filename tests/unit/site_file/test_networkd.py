@@ -100,6 +100,8 @@ def test_names_of_cards_are_those_of_this_machine(root: Path):
     assert "enp1s0, enp2s0" in problems[0].said("en")
     assert settled(Network(), root) == (Network(), []), "DHCP is for every card"
     shutil.rmtree(root / "sys/class/net/enp2s0")
+    only = Network(cameras=CameraNetwork(interface="enp1s0", address="198.51.100.1/24"))
+    assert [one.code for one in settled(only, root)[1]] == ["cameras_only_card"], "nobody could reach the box"
     one = Network(address="192.0.2.10/24")
     assert settled(one, root) == (one, []), "where there is one card it may be changed for another"
 

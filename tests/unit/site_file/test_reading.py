@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from vmsd.site_file.reading import read_site
+from vmsd.site_file.result import Result
 from vmsd.site_file.without_secrets import digest_of, text_without_secrets
 from vmsd.site_file.words import DETAILS, TEXTS
 
 EXAMPLE = Path(__file__).parents[3] / "packaging/deb/files/site.toml.example"
 TOKEN = "vmsd_kJ3nS8dQ2wX7zB5vM1cL9pR4tY6uI0oA-eF_gHqWxZ1"
+SSH_DATA = "AAAAC3NzaC1lZDI1NTE5AAAAIJ3nS8dQ2wX7zB5vM1cL9pR4tY6uI0oAeFgHqWxZ1abc"
 GOOD = '[site]\nname = "Centro"\n[city]\nname = "Aqui"\nplan = "basic"\n'
 CAMERA = '[[camera]]\nname = "{name}"\nsource_url = "rtsp://192.0.2.9/live"\n'
 
@@ -50,6 +52,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path):
         (7, "netwrk", "extra_forbidden"),
         (9, "[network] address", "address_mask"),
         (10, "[[camera]] 1: source_url", "said"),
+        (12, "[[camera]] 2: source_url", "said"),
         (14, "[[camera]] 2: channel", "int_type"),
     ]
 
@@ -78,6 +81,17 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path):
             [(8, "[network] gateway", "gateway_outside")],
         ),
         (GOOD + '[network]\naddress = "10.0.0.2/24"\ngateway = "10.0.0.2"', [(8, "[network] gateway", "gateway_self")]),
+        *(
+            (
+                f'{GOOD}[network]\naddress = "10.0.0.2/24"\ngateway = "10.0.0.{last}"',
+                [(8, "[network] gateway", "address_kind")],
+            )
+            for last in (0, 255)
+        ),
+        (
+            GOOD + '[network]\naddress = "10.0.0.2/24"\ndns = ["127.0.0.1"]\nntp = ["0.0.0.0"]',
+            [(8, "[network] dns.1", "address_kind"), (9, "[network] ntp.1", "address_kind")],
+        ),
         (GOOD + '[network]\ngateway = "10.0.0.1"', [(7, "[network] gateway", "dhcp_alone")]),
         (GOOD + '[network]\naddress = "DHCP"\ndns = ["10.0.0.1"]', [(8, "[network] dns", "dhcp_alone")]),
         (GOOD + '[network]\ndns = "10.0.0.1"', [(7, "[network] dns", "tuple_type")]),
@@ -98,10 +112,18 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path):
         (GOOD + '[central]\ntoken = "vmsd_123"', [(7, "[central] token", "token")]),
         (GOOD + '[central]\ntoken = "vmsd_' + "a" * 43 + '"', [(7, "[central] token", "token")]),
         (GOOD + '[ssh]\nkey = "ssh-ed25519 curta"', [(7, "[ssh] key", "ssh_key")]),
+        *(
+            (f'{GOOD}[ssh]\nkey = "{kind} {data}"', [(7, "[ssh] key", "ssh_key")])
+            for kind, data in (
+                ("ssh-ed25519", SSH_DATA[:-8]),
+                ("ssh-rsa", SSH_DATA),
+                ("ssh-ed25519", SSH_DATA + "AAAA"),
+            )
+        ),
         (GOOD + '[backup]\nrecipient = "age1qqqq"', [(7, "[backup] recipient", "recipient")]),
         (GOOD + '[cameras]\nfile = "../c.csv"', [(7, "[cameras] file", "file_name")]),
         (GOOD + '[cameras]\nfile = "falta.csv"', [(7, "[cameras] file", "file_missing")]),
-        (GOOD + "[[camera]]\n", [(6, "[[camera]] 1: name", "missing")]),
+        (GOOD + "[[camera]]\n", [(6, "[[camera]] 1: name", "missing"), (6, "[[camera]] 1: source_url", "said")]),
         (GOOD + '[camera]\nname = "a"', [(6, "camera", "cameras_type")]),
         (GOOD + CAMERA.format(name="a") * 2, [(9, "[[camera]] 2: name", "name_twice")]),
         (GOOD + CAMERA.format(name="a") + 'username = "u"', [(6, "[[camera]] 1: password", "said")]),
@@ -141,7 +163,12 @@ def test_files_of_all_programs_are_read(tmp_path: Path):
 def test_the_list_of_cameras_beside_it_is_checked_line_by_line(tmp_path: Path):
     text = GOOD + '[cameras]\nfile = "c.csv"\n' + CAMERA.format(name="Rua")
     table = "name,vendor,host,username,password,channel\nA,intelbras,192.0.2.1,u,p,1\nRua,sony,192.0.2.1,,,um\nB,,,,,\n"
-    assert wrong(tmp_path, text, c_csv=table) == [(3, "channel", "int_parsing"), (4, "source_url", "said")]
+    assert wrong(tmp_path, text, c_csv=table) == [
+        (3, "channel", "int_parsing"),
+        (3, "vendor", "said"),
+        (3, "name", "name_twice"),
+        (4, "source_url", "said"),
+    ]
     table = "name;source_url\nRua;rtsp://192.0.2.1/x\n"
     assert wrong(tmp_path, text, c_csv=table) == [(2, "name", "name_twice")]
     assert wrong(tmp_path, text, c_csv="name\n") == [(0, "", "file_empty")]
@@ -150,7 +177,69 @@ def test_the_list_of_cameras_beside_it_is_checked_line_by_line(tmp_path: Path):
     assert wrong(tmp_path, text, c_toml='[[camera]]\nname = "a"\n\n[[camera]]\nhost = "h"\n') == [
         (1, "source_url", "said"),
         (4, "name", "missing"),
+        (4, "source_url", "said"),
     ]
+    table = "name;source_url\nPraça;rtsp://192.0.2.1/x\n"
+    (tmp_path / "c.csv").write_bytes(table.encode("utf-16"))
+    (tmp_path / "site.toml").write_text(GOOD + '[cameras]\nfile = "c.csv"\n')
+    assert [one.fields["name"] for one in read_site(tmp_path / "site.toml").rows] == ["Praça"]
+
+
+def test_the_list_of_cameras_is_checked_beside_a_file_with_mistakes_too(tmp_path: Path):
+    text = GOOD.replace("basic", "ouro") + '[cameras]\nfile = "c.csv"\n'
+    table = "name,vendor,host,username,password\nA,sony,192.0.2.1,u,p\n"
+    assert wrong(tmp_path, text, c_csv=table) == [(5, "[city] plan", "literal_error"), (2, "vendor", "said")]
+
+
+FIXED = '[network]\naddress = "192.0.2.10/24"\n'
+CAMERA_CARD = '[network.cameras]\ninterface = "e1"\naddress = "198.51.100.1/24"\n'
+
+
+@pytest.mark.parametrize(
+    ("network", "host", "good"),
+    [
+        (FIXED, "192.0.2.9", True),
+        (FIXED, "198.51.100.9", False),
+        (FIXED + 'gateway = "192.0.2.1"\n', "198.51.100.9", True),
+        (FIXED + CAMERA_CARD, "198.51.100.9", True),
+        (FIXED + CAMERA_CARD, "203.0.113.9", False),
+        (FIXED + CAMERA_CARD, "198.51.100.1", False),
+        (FIXED, "192.0.2.10", False),
+        (FIXED, "192.0.2.255", False),
+        (FIXED, "camera.example", True),
+        (CAMERA_CARD, "203.0.113.9", True),
+    ],
+)
+def test_a_camera_the_box_will_never_reach_is_a_mistake(tmp_path: Path, network: str, host: str, good: bool):
+    camera = CAMERA.format(name="a").replace("192.0.2.9", host)
+    found = wrong(tmp_path, GOOD + network + camera)
+    line = (GOOD + network).count("\n") + 3
+    assert found == ([] if good else [(line, "[[camera]] 1: source_url", "said")])
+
+
+def test_what_is_too_large_is_not_even_read(tmp_path: Path):
+    huge = tmp_path / "site.toml"
+    with huge.open("wb") as opened:
+        opened.truncate(64 << 30)
+    assert [one.code for one in read_site(huge).problems] == ["file_large"]
+    assert wrong(tmp_path, GOOD + "a." * 30_000 + "a = 1\n") == [(6, "", "line_long")]
+
+
+def test_a_password_is_taken_as_it_is_typed(tmp_path: Path):
+    assert wrong(tmp_path, GOOD + '[admin]\npassword = " com espaco no fim "\n') == []
+    site = read_site(tmp_path / "site.toml").site
+    assert site is not None
+    assert site.admin.password == " com espaco no fim "
+
+
+def test_no_terminal_obeys_what_stands_in_a_file(tmp_path: Path):
+    keys = "".join(f'"campo{number}" = 1\n' for number in range(1200))
+    wrong(tmp_path, f'"\\u001b[2J{"x" * 2000}" = 1\n{keys}{GOOD}')
+    said = Result([], read_site(tmp_path / "site.toml").problems).said("pt_BR")
+    assert "\x1b" not in said
+    assert "?[2Jxxx" in said
+    assert max(map(len, said.splitlines())) < 700
+    assert said.endswith("... e mais 201.\n")
 
 
 @pytest.mark.parametrize("name", ["fuso", "fusohorario", "timezone", "time_zonne"])
@@ -180,7 +269,7 @@ def test_the_example_is_good_once_it_is_filled_in(tmp_path: Path):
     assert {field for _, field, _ in wrong(tmp_path, text)} == {"[site] name", "[city] name"}
     values = {
         "token": TOKEN,
-        "key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3nS8dQ2wX7zB5vM1cL9pR4tY6uI0oAeFgHqWxZ1abc tecnico",
+        "key": f"ssh-ed25519 {SSH_DATA} tecnico",
         "recipient": "age1kkrwga727z9ktctngpmy50hj4hqwa5wylwevwfkhdeh9llfxu5rslqwy57",
         "password": "uma senha de teste",
         "address": "192.168.0.10/24",

@@ -43,6 +43,9 @@ def test_mistakes_in_a_site_file_stand_below_within_the_width():
     page = drawn(replace(SEEN, result="site.toml, linha 5, " + "x " * 100))
     assert "site.toml, linha 5" in page
     assert max(map(len, page.splitlines())) <= 80
+    page = drawn(replace(SEEN, result="site.toml, linha 5\n" * 100))
+    assert page.count("linha 5") == 11, "more would take the address off the screen"
+    assert "o resto está em site-result.txt" in page
 
 
 def test_the_code_is_of_the_first_address():
