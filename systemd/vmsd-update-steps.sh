@@ -30,10 +30,14 @@ phase() { cat "$current/phase" 2>/dev/null || echo none; }
 
 put() { dpkg --force-confold --force-downgrade --install "$1" </dev/null; }
 
+# What dpkg was about to do for other packages when the power went: until that is done it does nothing for ours.
+end_what_was_begun() { dpkg --force-confold --configure --pending </dev/null; }
+
 # Old or new, but never a mixture: dpkg is told again until it has done all of it.
 put_back() { # REASON
     enter returning "$1"
     tries=0
+    end_what_was_begun
     until put "$current/former.deb"; do
         tries=$((tries + 1))
         if [ "$tries" -ge 5 ]; then
@@ -41,6 +45,7 @@ put_back() { # REASON
             return 1
         fi
         sleep 5
+        end_what_was_begun
     done
     enter returned
 }

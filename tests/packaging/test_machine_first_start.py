@@ -146,6 +146,8 @@ def test_the_network_is_as_the_file_says(installed: Box) -> None:
     until(lambda: "192.0.2.10/24" in installed.run("ip", "-4", "addr", "show", "enp1s0"), 20, "the fixed address")
     assert "198.51.100.1/24" in installed.run("ip", "-4", "addr", "show", "enp2s0")
     assert "default via 192.0.2.1 dev enp1s0" in installed.run("ip", "route")
+    settings = installed.run("cat", "/etc/vmsd/vmsd.d/50-site.toml")
+    assert '[cameras]\ninterfaces = ["enp2s0"]\n' in settings, "where discovery searches"
 
 
 def test_no_secret_is_anywhere_on_the_machine(installed: Box) -> None:

@@ -15,8 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from vmsd.base import open_base
+from vmsd.cli import main
 from vmsd.clock import SystemClock
-from vmsd.commands.site import PATIENCE_S, site
+from vmsd.commands.site import PATIENCE_S
 from vmsd.config import Settings, load_settings
 from vmsd.services.first_login import find_first_secret
 from vmsd.site_file.applying import Box, Outcome, apply_first
@@ -441,13 +442,13 @@ def test_a_box_at_work_waits_no_longer_for_a_stick(place: Place, monkeypatch: py
     alarms: list[int] = []
     monkeypatch.setattr("vmsd.commands.site.signal.alarm", alarms.append)
     monkeypatch.setattr("vmsd.site_file.applying.apply_first", lambda *_: Outcome())
-    words = ["apply", "--config", str(place.folder / "etc/vmsd.toml"), "--from", str(place.stick), "--by-units"]
+    words = ["site", "apply", "--config", str(place.folder / "etc/vmsd.toml"), "--from", str(place.stick), "--by-units"]
     runner = CliRunner()
-    assert runner.invoke(site, words).exit_code == 0
+    assert runner.invoke(main, words).exit_code == 0
     assert alarms == [], "a new box has nothing to lose"
     place.settings.data_dir.mkdir()
     (place.settings.data_dir / "site-applied.json").write_text('{"digest": "x", "done": true, "at": "?"}')
-    assert runner.invoke(site, words).exit_code == 0
+    assert runner.invoke(main, words).exit_code == 0
     assert alarms == [PATIENCE_S]
 
 

@@ -18,6 +18,7 @@ CALLS = ("openat", "write", "clone,clone3,fork,vfork", "rename,renameat,renameat
 MOST = 200
 DPKG = """#!/bin/sh
 # Half of it, then the rest; what is wrong with a package is written in it.
+case "$*" in *--configure*) exit 0 ;; esac
 for file; do :; done
 read -r version <"$file"
 [ -e "$STAND_IN/locked" ] && exit 2
