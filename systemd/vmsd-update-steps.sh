@@ -35,6 +35,7 @@ end_what_was_begun() { dpkg --force-confold --configure --pending </dev/null; }
 
 # Old or new, but never a mixture: dpkg is told again until it has done all of it.
 put_back() { # REASON
+    rm -f "$current/new.deb" # the room it takes may be what the way back lacks
     enter returning "$1"
     tries=0
     end_what_was_begun
@@ -51,6 +52,13 @@ put_back() { # REASON
 }
 
 # What is found at boot was left by a power cut; what is found later is at work.
+# While it is there dpkg starts no services; however this ends, it goes.
+hold_services() {
+    trap 'rm -f "$hold"' EXIT
+    trap 'exit 1' TERM INT
+    mkdir -p "$runtime" && : >"$hold"
+}
+
 mark_resumed() { mkdir -p "$runtime" && : >"$runtime/resumed"; }
 
 install() {
@@ -92,7 +100,7 @@ resume() {
         enter returned "the box was switched off before anything was changed"
         ;;
     installing | returning)
-        mkdir -p "$runtime" && : >"$hold" || return 1
+        hold_services || return 1
         why=$(cat "$current/reason" 2>/dev/null)
         if [ "$(phase)" = installing ]; then write interrupted 1; fi
         put_back "${why:-the box was switched off in the middle}"
@@ -105,13 +113,22 @@ resume() {
         boots=$(($(cat "$current/boots" 2>/dev/null || echo 0) + 1))
         write boots "$boots"
         if [ "$boots" -gt 3 ]; then
-            mkdir -p "$runtime" && : >"$hold" || return 1
+            hold_services || return 1
             put_back "the box was started $boots times without the new version proving itself"
+            done=$?
             rm -f "$hold"
             systemctl daemon-reload || true
+            return "$done"
         fi
         ;;
     esac
+}
+
+# GRUB counts the boots of a system on trial down; one that is known to be good would only come up again, and again.
+is_known_good() {
+    slot=$(sed -n 's/.*vmsd\.slot=\([A-Za-z0-9]*\).*/\1/p' "${VMSD_COMMAND_LINE:-/proc/cmdline}")
+    block=$(sed -n 's/^grubenv *= *"\(.*\)".*/\1/p' "${VMSD_APPLIANCE:-/usr/lib/vmsd-appliance.toml}")
+    grep -aqx "${slot}_OK=1" "$block"
 }
 
 kind=$(cat "$current/kind" 2>/dev/null || echo none)
@@ -121,6 +138,6 @@ return.deb) take_back ;;
 resume.deb) resume ;;
 resume.root) exec /usr/lib/vmsd/vmsd update boot ;;
 # The other slot has not been touched: GRUB goes back there once the tries are used up, or at once where told.
-return.root) /usr/lib/vmsd/vmsd update boot --return || systemctl reboot ;;
+return.root) "${VMSD_PROGRAM:-/usr/lib/vmsd/vmsd}" update boot --return || is_known_good || systemctl reboot ;;
 *) say "nothing to do" ;;
 esac

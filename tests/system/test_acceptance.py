@@ -59,7 +59,8 @@ async def test_a_report_survives_a_kill_and_is_what_the_verifier_and_the_paper_s
     assert {camera["id"] for camera in certificate["cameras"]} == set(ids)
     for camera in certificate["cameras"]:
         assert camera["faults"] == []
-        assert (camera["proof"]["recorded_seconds"], camera["proof"]["gaps"]) == (60, [])
+        assert camera["proof"]["recorded_seconds"] == pytest.approx(60, abs=1.5)  # less is no gap
+        assert camera["proof"]["gaps"] == []
         assert (camera["codec"]["codec"], camera["codec"]["width"], camera["codec"]["b_frames"]) == ("h264", 320, False)
     points = {point["name"]: point["result"] for point in certificate["points"]}
     real = site.server.kind == "real"

@@ -48,6 +48,7 @@ def _updater() -> Updater:
     from vmsd.update.places import Places
 
     _require_root()
+    os.umask(0o022)  # the daemon's user reads how far it has come, and dpkg-deb wants its folders readable
     return Updater(Places(), SystemClock())
 
 
@@ -72,13 +73,14 @@ def apply(config_file: Path, file: Path) -> None:
 @click.argument("device", type=click.Path(exists=True, path_type=Path))
 def usb(config_file: Path, device: Path) -> None:
     """What systemd runs when a stick labelled VMSD-UPDATE is put in."""
+    from vmsd.update.package import architecture
     from vmsd.update.stick import mounted, newest_update, replaced_keys
 
     updater, settings = _updater(), load_settings(config_file)
     with mounted(device) as folder:
         for file in replaced_keys(folder):
-            _take_keys(updater, file)
-        found = newest_update(folder, updater.running_version())
+            _offer_keys(updater, file)
+        found = newest_update(folder, updater.running_version(), architecture())
         if found is None:
             click.echo(f"there is no newer version on {device.name}")
             return
@@ -141,13 +143,7 @@ def _words(told: dict[str, Any]) -> list[str]:
 @update.command()
 def confirm() -> None:
     """Keep the new version now, without waiting for its minutes to pass."""
-    from vmsd.errors import Conflict
-    from vmsd.update.journal import Phase
-
-    updater = _updater()
-    if updater.journal.phase() is not Phase.TRIAL:
-        raise Conflict("no version is on trial")
-    updater.confirm()
+    _updater().confirm()
     click.echo("confirmed")
 
 
@@ -169,6 +165,16 @@ def rollback() -> None:
 def keys(file: Path) -> None:
     """Take the release keys that a root key has signed in the place of those at hand."""
     click.echo(_take_keys(_updater(), file))
+
+
+def _offer_keys(updater: Updater, file: Path) -> None:
+    """Those of a stick, which may be older than the box's, or another's: what lies beside them is judged by itself."""
+    from vmsd.errors import Invalid
+
+    try:
+        click.echo(_take_keys(updater, file))
+    except Invalid as error:
+        click.echo(f"{file.name!r}: {error}", err=True)
 
 
 def _take_keys(updater: Updater, file: Path) -> str:
@@ -197,11 +203,17 @@ def settle(config_file: Path) -> None:
 @click.option("--return", "go_back", is_flag=True)
 def boot(go_back: bool) -> None:
     """Run by vmsd-update-resume.service and vmsd-update-return.service, on an appliance."""
+    from vmsd.update.journal import Phase
+
     updater = _updater()
     if go_back:
-        updater.leave_slot(updater.journal.verdict() or "the new version could not even be asked how it does")
+        again = updater.leave_slot(updater.journal.verdict() or "the new version could not even be asked how it does")
+    else:
+        phase = updater.after_boot()
+        click.echo(phase or "no update is under way")
+        again = phase is Phase.RETURNING
+    if again:
         os.execvp("systemctl", ["systemctl", "reboot"])  # noqa: S606, S607 - root's own path
-    click.echo(updater.after_boot() or "no update is under way")
 
 
 @update.command(hidden=True)
@@ -234,7 +246,14 @@ def _watch(updater: Updater, settings: Settings, notifier: Notifier) -> int:
         updater.tell(trial.healthy_s(clock.monotonic()), trial.faults)
 
     find_pid: Callable[[], int] = main_pid
-    verdict = wait_for(watched(trial, Watcher(settings).look, find_pid, clock, say))
+
+    def on_trial() -> bool:
+        return updater.journal.is_on_trial(plan)
+
+    verdict = wait_for(watched(trial, Watcher(settings).look, find_pid, clock, say, on_trial=on_trial))
+    if verdict is None:
+        updater.finish()
+        return 0
     if verdict.healthy:
         updater.confirm()
         return 0

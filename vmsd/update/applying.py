@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 import syslog
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vmsd import __version__
 from vmsd.clock import Clock, rfc3339
-from vmsd.errors import Invalid, StorageFull
+from vmsd.errors import Conflict, Invalid, StorageFull
 from vmsd.host.clocksync import read_kernel_clock
 from vmsd.update import package, slots
 from vmsd.update.bundle import Bundle, check_payloads, opened_bundle
@@ -78,6 +78,7 @@ class Updater:
         with self.journal.locked(), self._refusals_told(order.file), opened as bundle:
             if self.journal.phase() in OVER:
                 self.finish()
+            self.journal.sweep()
             facts = self.facts()
             refuse_unfit(bundle.manifest, facts)
             if not order.by_hand:
@@ -141,15 +142,20 @@ class Updater:
         self.journal.enter(Phase.INSTALLED)
 
     def after_boot(self) -> Phase | None:
-        """On an appliance, before anything of ours starts: which of the two has come up decides how it goes on."""
+        """On an appliance, before anything of ours starts: which of the two has come up decides how it goes on.
+
+        `returning` has the caller boot once more: the power went before GRUB was told.
+        """
         phase, appliance = self.journal.phase(), self._appliance
         if phase is None or phase in OVER or appliance is None:
             return phase
         plan = self.journal.plan()
         _, new = plan.slots or (appliance.booted, appliance.other)
-        if appliance.booted == new and phase is not Phase.RETURNING:
+        if appliance.booted == new and phase is Phase.RETURNING:
+            appliance.close(new)
+        elif appliance.booted == new:
             self.journal.enter(Phase.TRIAL)
-        elif appliance.booted != new:
+        else:
             appliance.close(new)
             if phase in (Phase.STAGED, Phase.INSTALLING):
                 self.journal.forgive()
@@ -157,17 +163,25 @@ class Updater:
         publish(self._places, self._clock)
         return self.journal.phase()
 
-    def leave_slot(self, reason: str) -> None:
-        """Have the next boot be the old version's; the caller boots."""
-        if self._appliance is None or self.journal.phase() not in (Phase.TRIAL, Phase.INSTALLED):
-            return
+    def leave_slot(self, reason: str) -> bool:
+        """Have the next boot be the old version's; whether the caller has to boot.
+
+        Out of a system that is known to be good nobody is sent: it would only come up again, and again.
+        """
+        if self._appliance is None:
+            return False
+        if self.journal.phase() not in (Phase.TRIAL, Phase.INSTALLED):
+            return not self._appliance.is_good(self._appliance.booted)
         _, new = self.journal.plan().slots or ("", self._appliance.booted)
         self.journal.enter(Phase.RETURNING, reason)
         self._appliance.close(new)
+        return True
 
     def confirm(self) -> None:
-        """The new version stays: from now on nothing older is taken. May be repeated."""
-        if self._appliance and self.journal.phase() is Phase.TRIAL:
+        """The new version stays: from now on nothing older is taken. `Conflict` when none is on trial."""
+        if self.journal.phase() is not Phase.TRIAL:
+            raise Conflict("no version is on trial")
+        if self._appliance:
             self._appliance.confirm(self._appliance.booted)
         self.journal.enter(Phase.CONFIRMED)
         self.finish()
@@ -178,12 +192,14 @@ class Updater:
         publish(self._places, self._clock)
 
     def tell(self, healthy_s: float, faults: Sequence[str]) -> None:
-        publish(self._places, self._clock, Progress(round(healthy_s), tuple(faults)))
+        """A disk that is full keeps nobody from proving itself."""
+        with suppress(OSError):
+            publish(self._places, self._clock, Progress(round(healthy_s), tuple(faults)))
 
     def take_keys(self, file: Path) -> TrustedKeys:
         """`Invalid` unless a root key has signed them, and none later."""
         self._places.state.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with self.journal.locked():
+        with self.journal.locked(), self._refusals_told(file):
             return take_replacement(file, self.keys(), self._places.replaced_keys)
 
     def finish(self) -> None:
@@ -201,9 +217,10 @@ class Updater:
         try:
             yield
         except (Invalid, StorageFull) as error:
-            self.journal.note_refusal(file.name[:NAME_CHARACTERS], str(error), self._now())
-            publish(self._places, self._clock)
             syslog.syslog(syslog.LOG_WARNING | syslog.LOG_AUTH, f"vmsd update refused: {file.name!r}: {error}")
+            with suppress(OSError):  # a full disk, which may be the very reason
+                self.journal.note_refusal(file.name[:NAME_CHARACTERS], str(error), self._now())
+                publish(self._places, self._clock)
             raise
 
     def _now(self) -> str:

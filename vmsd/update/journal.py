@@ -13,13 +13,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from vmsd.errors import Conflict, NotFound
+from vmsd.errors import BadSetting, Conflict, Invalid, NotFound
 from vmsd.host.durable import sync
 from vmsd.update.manifest import Kind
 from vmsd.update.places import Places
 from vmsd.update.versions import Version, parse_version
 
 PLAN, PHASE, KIND, REASON, VERDICT = "plan.json", "phase", "kind", "reason", "verdict"
+ROOM, GONE = ".room", ".gone"
 INTERRUPTED = "interrupted"
 """There when the box was switched off before the new version could show what it is: that may be tried again."""
 MOST_BYTES = 64 * 1024
@@ -100,21 +101,35 @@ class Journal:
             return None
 
     def plan(self) -> Plan:
-        """`NotFound` when no update is under way."""
+        """`NotFound` when no update is under way, `BadSetting` when what is known of it has been damaged."""
         try:
             told = json.loads(_read(self._places.current / PLAN))
+            before, slots = Before(**told.pop("before")), told.pop("slots")
+            return Plan(**told, before=before, slots=tuple(slots) if slots else None)
         except FileNotFoundError as error:
             raise NotFound("no update is under way") from error
-        before = Before(**told.pop("before"))
-        slots = told.pop("slots")
-        return Plan(**told, before=before, slots=tuple(slots) if slots else None)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadSetting(f"{self._places.current / PLAN} cannot be understood") from error
+
+    def is_on_trial(self, plan: Plan) -> bool:
+        """This very one: it may have been confirmed or taken back by hand, and another one have come, meanwhile."""
+        try:
+            return self.phase() is Phase.TRIAL and self.plan().id == plan.id
+        except NotFound:
+            return False
 
     def new_room(self) -> Path:
-        """An empty folder to make an update ready in; what an earlier one left is removed."""
-        room = self._places.state / ".room"
-        shutil.rmtree(room, ignore_errors=True)
-        room.mkdir(mode=0o755)
+        """An empty folder to make an update ready in, which everybody may look into whatever the caller's umask."""
+        self.sweep()
+        room = self._places.state / ROOM
+        room.mkdir()
+        room.chmod(0o755)
         return room
+
+    def sweep(self) -> None:
+        """Remove what was being made ready, or being removed, when that was cut off."""
+        for name in (ROOM, GONE):
+            shutil.rmtree(self._places.state / name, ignore_errors=True)
 
     def begin(self, room: Path, plan: Plan) -> None:
         """From here on there is an update; `Conflict` when there is one already."""
@@ -166,7 +181,7 @@ class Journal:
 
     def clear(self) -> None:
         """There is no update any more."""
-        gone = self._places.state / ".gone"
+        gone = self._places.state / GONE
         shutil.rmtree(gone, ignore_errors=True)
         self._places.current.rename(gone)
         sync(self._places.state)
@@ -185,15 +200,16 @@ class Journal:
     def note_refusal(self, file: str, reason: str, at: str) -> None:
         """The last one is kept."""
         self._places.state.mkdir(mode=0o755, parents=True, exist_ok=True)
-        told = {"file": file, "reason": reason[:500], "at": at}
+        name = file.encode("ascii", "backslashreplace").decode()  # a stick's file system gives any bytes
+        told = {"file": name, "reason": reason[:500], "at": at}
         write_readable(self._places.state / "refused.json", json.dumps(told))
 
     def refused(self) -> dict[str, Any] | None:
         return self._told("refused.json")
 
     def floor(self) -> Version | None:
-        """The highest version that was ever confirmed here."""
-        with suppress(FileNotFoundError):
+        """The highest version that was ever confirmed here; one the disk has lost keeps nobody from a newer one."""
+        with suppress(FileNotFoundError, ValueError, Invalid):
             return parse_version(_read(self._places.state / "floor").decode().strip())
         return None
 

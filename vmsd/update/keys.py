@@ -71,14 +71,13 @@ def load_trusted(packaged: Path, own: Path, replacement: Path) -> TrustedKeys:
     mine = tuple(key for name, key in added.items() if not name.startswith(ROOT))
     keys = TrustedKeys(release, root, mine)
     with suppress(FileNotFoundError, Invalid):  # one of a root key that is trusted no more counts for nothing
-        return _replaced(keys, read_replacement(replacement, keys))
+        return _replaced(keys, read_replacement(_content(replacement), keys))
     return keys
 
 
-def read_replacement(file: Path, keys: TrustedKeys) -> Replacement:
+def read_replacement(content: bytes, keys: TrustedKeys) -> Replacement:
     """`Invalid` unless a trusted root key has signed it."""
-    with file.open("rb") as opened:
-        signature, text = opened.read(SIGNATURE_BYTES), opened.read(STATEMENT_BYTES + 1)
+    signature, text = content[:SIGNATURE_BYTES], content[SIGNATURE_BYTES:]
     if len(text) > STATEMENT_BYTES or signer_among(keys.root, DOMAIN + text, signature) is None:
         raise Invalid("the keys are not signed by a root key this box trusts")
     try:
@@ -89,12 +88,19 @@ def read_replacement(file: Path, keys: TrustedKeys) -> Replacement:
 
 def take_replacement(file: Path, keys: TrustedKeys, kept: Path) -> TrustedKeys:
     """Remember a replacement for good; an older one than the one at hand is `Invalid`, the same changes nothing."""
-    found = read_replacement(file, keys)
+    content = _content(file)  # once: a stick may give something else when it is asked again
+    found = read_replacement(content, keys)
     if found.serial < keys.serial:
         raise Invalid(f"these keys are older (serial {found.serial}) than those at hand ({keys.serial})")
     if found.serial > keys.serial:
-        write_durably(kept, file.read_bytes())
-    return _replaced(keys, read_replacement(kept, keys))
+        write_durably(kept, content)
+        return _replaced(keys, found)
+    return keys
+
+
+def _content(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(SIGNATURE_BYTES + STATEMENT_BYTES + 1)
 
 
 def _replaced(keys: TrustedKeys, by: Replacement) -> TrustedKeys:

@@ -47,9 +47,10 @@ class Appliance:
         change_grubenv(self.grubenv, {f"{slot}_OK": "0", f"{slot}_TRY": "0", "ORDER": " ".join([*order, slot])})
 
     def offer(self, slot: str) -> None:
-        """To be booted next, `TRIES` times, then the other one again."""
+        """To be booted next, `TRIES` times, then the other one again: good or not, it is what runs now."""
         order = [name for name in self.devices if name != slot]
-        change_grubenv(self.grubenv, {f"{slot}_OK": "0", f"{slot}_TRY": str(TRIES), "ORDER": " ".join([slot, *order])})
+        changes = {f"{slot}_OK": "0", f"{slot}_TRY": str(TRIES), "ORDER": " ".join([slot, *order])}
+        change_grubenv(self.grubenv, changes | {f"{name}_OK": "1" for name in order})
 
     def confirm(self, slot: str) -> None:
         """To be booted from now on."""

@@ -38,22 +38,23 @@ def replaced_keys(folder: Path) -> list[Path]:
     return [file for file in _files(folder) if file.name.endswith(KEYS_SUFFIX)][:4]
 
 
-def newest_update(folder: Path, than: Version) -> Path | None:
+def newest_update(folder: Path, than: Version, arch: str) -> Path | None:
     """By its name, which is only a first guess: whether it is one, and for this box, is found out later.
 
-    None newer than what runs is nothing to complain about: sticks are left in boxes.
+    None newer than what runs is nothing to complain about: sticks are left in boxes, and carried to boxes of both kinds.
     """
-    named = [(version, file) for file in _files(folder) if (version := _version_of(file.name)) is not None]
+    named = [(version, file) for file in _files(folder) if (version := _version_of(file.name, arch)) is not None]
     found = [one for one in named if one[0] > than]
     return max(found, key=lambda one: one[0])[1] if found else None
 
 
-def _version_of(name: str) -> Version | None:
+def _version_of(name: str, arch: str) -> Version | None:
     """Of `vmsd-update-<version>-<arch>.vmsdu`."""
-    if not name.endswith(SUFFIX):
+    end = f"-{arch}{SUFFIX}"
+    if not name.endswith(end):
         return None
     try:
-        return parse_version(name.removesuffix(SUFFIX).removeprefix("vmsd-update-").rpartition("-")[0])
+        return parse_version(name.removesuffix(end).removeprefix("vmsd-update-"))
     except Invalid:
         return None
 

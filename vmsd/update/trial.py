@@ -41,9 +41,9 @@ class Trial:
         return 0.0 if self._well_since_s is None else now_s - self._well_since_s
 
     def feed(self, look: Look, pid: int, now_s: float) -> Verdict | None:
-        """`pid` is of the daemon: another one than before means that it ended by itself."""
+        """`pid` is of the daemon: another one than before means that it ended by itself; 0 says nothing."""
         self.faults = look.faults(self._before)
-        if self._pid not in (None, 0, pid):
+        if pid and self._pid not in (None, pid):
             self._restarts += 1
             self._well_since_s = None
         self._pid = pid or self._pid
@@ -73,12 +73,14 @@ async def watch(
     clock: Clock,
     say: Callable[[Trial], None],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> Verdict:
-    """Until there is a verdict."""
-    while True:
+    on_trial: Callable[[], bool] = lambda: True,
+) -> Verdict | None:
+    """Until there is a verdict; None when somebody else has ended this trial meanwhile."""
+    while on_trial():
         seen, pid = await asyncio.to_thread(look), await asyncio.to_thread(find_pid)
         verdict = trial.feed(seen, pid, clock.monotonic())
         say(trial)
         if verdict is not None:
-            return verdict
+            return verdict if on_trial() else None
         await sleep(EVERY_S)
+    return None

@@ -189,6 +189,8 @@ PATHS = [
 async def test_what_is_no_id_is_not_found(town, subtests):
     for method, path in PATHS:
         for name in NO_IDS:
+            if (path, name) == ("/api/v1/cameras/{}/status", "%2e%2e"):
+                continue  # clients ask for /api/v1/status then, which is another address
             with subtests.test(path=path, name=name[:60]):
                 answer = await town.ask(method, path.format(name), who=town.root, city=town.here)
                 assert answer.status == 404, answer.raw

@@ -76,7 +76,9 @@ async def sites(tmp_path: Path) -> AsyncIterator[Path]:
 
     try:
         await until(listening, 20, "the sites listen")
-        yield tmp_path / "sites.toml"
+        file = tmp_path / "sites.toml"
+        file.write_text(file.read_text().replace("timeout_s = 2", "timeout_s = 6"))  # all share one busy machine
+        yield file
     finally:
         await server.end(9)
 
