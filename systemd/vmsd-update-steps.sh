@@ -51,7 +51,6 @@ put_back() { # REASON
     enter returned
 }
 
-# What is found at boot was left by a power cut; what is found later is at work.
 # While it is there dpkg starts no services; however this ends, it goes.
 hold_services() {
     trap 'rm -f "$hold"' EXIT
@@ -59,6 +58,7 @@ hold_services() {
     mkdir -p "$runtime" && : >"$hold"
 }
 
+# What is found at boot was left by a power cut; what is found later is at work.
 mark_resumed() { mkdir -p "$runtime" && : >"$runtime/resumed"; }
 
 install() {
@@ -70,6 +70,7 @@ install() {
     enter installing
     if put "$current/new.deb"; then
         enter trial
+        rm -f "$current/new.deb" # there is more room for what comes
         systemctl start --no-block vmsd-update-health.service
     else
         put_back "the package could not be installed"

@@ -29,7 +29,6 @@ PLAIN_FILES = {
     "systemd/sysctl.conf": "usr/lib/sysctl.d/50-vmsd.conf",
     "systemd/90-vmsd.rules": "usr/lib/udev/rules.d/90-vmsd.rules",
     "systemd/91-vmsd-update.rules": "usr/lib/udev/rules.d/91-vmsd-update.rules",
-    "systemd/vmsd-update-steps.sh": "usr/lib/vmsd/update-steps",
     f"{FILES}/vmsd.toml": "etc/vmsd/vmsd.toml",
     f"{FILES}/vmsd.bash": "usr/share/bash-completion/completions/vmsd",
     f"{FILES}/nftables.conf": "usr/share/doc/vmsd/examples/nftables.conf",
@@ -37,7 +36,10 @@ PLAIN_FILES = {
     f"{FILES}/copyright": "usr/share/doc/vmsd/copyright",
     f"{FILES}/lintian-overrides": "usr/share/lintian/overrides/vmsd",
 }
-PROGRAMS = {f"{FILES}/vmsd.sh": "usr/bin/vmsd"}
+PROGRAMS = {
+    f"{FILES}/vmsd.sh": "usr/bin/vmsd",
+    "systemd/vmsd-update-steps.sh": "usr/lib/vmsd/update-steps",
+}
 CHANGELOG = """vmsd ({version}) unstable; urgency=medium
 
   * What changed, for operators, is in CHANGELOG.md.gz.

@@ -23,6 +23,8 @@ EXIT_UNHEALTHY = 1
 """vmsd-update-health.service ends so, and systemd then starts the way back."""
 BASELINE_S = 12
 """What is recorded reaches the disk every few seconds."""
+FORMER_S, FORMER_EVERY_S = 600, 2
+"""How long the version that came back is waited for, which may have its database to put back first."""
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -96,8 +98,9 @@ def _stage(updater: Updater, settings: Settings, file: Path, *, by_hand: bool) -
     import asyncio
 
     from vmsd.update.applying import Order
-    from vmsd.update.health import Watcher
+    from vmsd.update.health import Watcher, refuse_unaskable
 
+    refuse_unaskable(settings.http.host)
     updater.check(file)
     watcher = Watcher(settings)
     wait_for(asyncio.sleep(BASELINE_S))
@@ -225,10 +228,34 @@ def watch(config_file: Path) -> None:
 
     updater, settings, notifier = _updater(), load_settings(config_file), notifier_of(os.environ)
     notifier.ready("watching the new version")
+    if updater.journal.phase() is Phase.RETURNED and not _runs_again(updater, settings, notifier):
+        return
     if updater.journal.phase() is not Phase.TRIAL:
         updater.finish()
         return
     sys.exit(_watch(updater, settings, notifier))
+
+
+def _runs_again(updater: Updater, settings: Settings, notifier: Notifier) -> bool:
+    """Whether the version that came back answers: till then the copy of its database, named in the journal, is needed.
+
+    Where it does not, the journal stays as it is, and the next boot asks again.
+    """
+    import asyncio
+
+    from vmsd.clock import SystemClock
+    from vmsd.update.health import ask_health
+    from vmsd.update.journal import Phase
+
+    clock = SystemClock()
+    until_s = clock.monotonic() + FORMER_S
+    updater.tell(0, ())
+    while updater.journal.phase() is Phase.RETURNED and clock.monotonic() < until_s:
+        notifier.alive()
+        if ask_health(settings.http.host, settings.http.port) is not None:
+            return True
+        wait_for(asyncio.sleep(FORMER_EVERY_S))
+    return updater.journal.phase() is not Phase.RETURNED
 
 
 def _watch(updater: Updater, settings: Settings, notifier: Notifier) -> int:

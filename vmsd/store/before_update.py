@@ -24,6 +24,10 @@ def is_newer_than_program(database: Path) -> bool:
     return schema_of(database) > len(migration_files())
 
 
+def is_older_than_program(database: Path) -> bool:
+    return schema_of(database) < len(migration_files())
+
+
 def copy_database(database: Path, target: Path) -> None:
     """Whole and durable, or not there; what an interrupted copy left is replaced. Nothing in the database changes."""
     new = target.with_name(f".{target.name}.new")

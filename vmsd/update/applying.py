@@ -179,7 +179,7 @@ class Updater:
 
     def confirm(self) -> None:
         """The new version stays: from now on nothing older is taken. `Conflict` when none is on trial."""
-        if self.journal.phase() is not Phase.TRIAL:
+        if self.journal.phase() not in (Phase.TRIAL, Phase.CONFIRMED):
             raise Conflict("no version is on trial")
         if self._appliance:
             self._appliance.confirm(self._appliance.booted)

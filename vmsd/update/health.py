@@ -7,15 +7,19 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from vmsd.config import Settings
+from vmsd.errors import BadSetting
 from vmsd.update.journal import Before
 
 DEADLINE_S = 5
 ANSWER_BYTES = 16 * 1024
 FOLDERS = 4096
 """Of cameras, at most, that are looked into."""
+
+_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not listened at
 
 Newest = dict[str, tuple[str, int]]
 """The newest recording of each camera, and its size."""
@@ -67,10 +71,21 @@ class Watcher:
         return Look(answers=True, safe_mode=safe_mode, recording=grown, **facts)
 
 
+def refuse_unaskable(host: str) -> None:
+    """`BadSetting` where the daemon does not listen on loopback: no version could ever prove itself there."""
+    if host in (*_LOOPBACK, "localhost"):
+        return
+    with suppress(ValueError):
+        if ip_address(host).is_loopback:
+            return
+    raise BadSetting(
+        f"[http] host is {host}: for updates vmsd has to be asked by loopback, at 127.0.0.1 or all addresses"
+    )
+
+
 def ask_health(host: str, port: int) -> dict[str, object] | None:
     """The daemon's own words, by loopback, where no certificate is needed; None when it has none."""
-    host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - asked, not listened at
-    connection = http.client.HTTPConnection(host, port, timeout=DEADLINE_S)
+    connection = http.client.HTTPConnection(_LOOPBACK.get(host, host), port, timeout=DEADLINE_S)
     with suppress(OSError, http.client.HTTPException, ValueError):
         connection.request("GET", "/health")
         answer = connection.getresponse()

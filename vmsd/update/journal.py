@@ -82,7 +82,9 @@ class Journal:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Raises `Conflict` while another process is at it."""
-        self._places.state.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not self._places.state.exists():
+            self._places.state.mkdir(parents=True)
+            self._places.state.chmod(0o755)
         handle = os.open(self._places.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -200,7 +202,7 @@ class Journal:
     def note_refusal(self, file: str, reason: str, at: str) -> None:
         """The last one is kept."""
         self._places.state.mkdir(mode=0o755, parents=True, exist_ok=True)
-        name = file.encode("ascii", "backslashreplace").decode()  # a stick's file system gives any bytes
+        name = ascii(file)[1:-1]  # a stick's file system gives any bytes
         told = {"file": name, "reason": reason[:500], "at": at}
         write_readable(self._places.state / "refused.json", json.dumps(told))
 

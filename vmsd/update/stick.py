@@ -41,7 +41,7 @@ def replaced_keys(folder: Path) -> list[Path]:
 def newest_update(folder: Path, than: Version, arch: str) -> Path | None:
     """By its name, which is only a first guess: whether it is one, and for this box, is found out later.
 
-    None newer than what runs is nothing to complain about: sticks are left in boxes, and carried to boxes of both kinds.
+    None newer than what runs is nothing to complain about: sticks are left in boxes, and carried from one to another.
     """
     named = [(version, file) for file in _files(folder) if (version := _version_of(file.name, arch)) is not None]
     found = [one for one in named if one[0] > than]

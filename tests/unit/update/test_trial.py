@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from types import TracebackType
 
 import pytest
 
-from vmsd.update.health import Look, newest_recordings
-from vmsd.update.journal import Before
+from vmsd.errors import BadSetting
+from vmsd.update.health import Look, ask_health, newest_recordings, refuse_unaskable
+from vmsd.update.journal import Before, Journal, Phase, Plan
+from vmsd.update.places import Places
 from vmsd.update.trial import EVERY_S, UNHEALTHY_S, Trial, Verdict, watch
 
 WELL = Look(answers=True, database=True, mediamtx=True, disk=True, recording=4)
 BEFORE = WELL.as_before()
 CONFIRM_S = 600.0
+
+
+class Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:  # noqa: N802 - its name
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"status": "healthy"}')
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+        pass
+
+
+class TCPServerAt(HTTPServer):
+    def __init__(self, address: str) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        super().__init__((address, 0), Healthy)
+        self.timeout = 10
+
+    def __enter__(self) -> TCPServerAt:
+        self.thread = Thread(target=self.handle_request)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.thread.join(15)
+        self.server_close()
 
 
 class Clock:
@@ -40,6 +73,7 @@ async def judged(looks: list[Look], pids: list[int] | None = None, before: Befor
 
     trial = Trial(before, CONFIRM_S, clock.now_s)
     verdict = await watch(trial, lambda: next_of(left), next_pid, clock, lambda _: None, sleep)
+    assert verdict is not None
     return verdict, clock.now_s - 1000
 
 
@@ -91,6 +125,53 @@ async def test_a_daemon_that_keeps_ending_is_found_out_however_well_it_looks() -
     assert not verdict.healthy
     assert "ended by itself 3 times" in verdict.reason
     assert took_s == 60
+
+
+async def test_a_pid_that_nobody_can_tell_is_no_restart() -> None:
+    assert await judged([WELL], pids=[1, 0, 0, 0, 0, 1, 0, 2]) == (Verdict(True), CONFIRM_S + 70)
+
+
+async def test_a_trial_that_somebody_else_has_ended_gets_no_verdict(tmp_path: Path) -> None:
+    """Taken back or confirmed by hand, or even followed by the next update: it is no more this watcher's to decide."""
+    clock, journal = Clock(), Journal(Places(state=tmp_path))
+    first, second = (Plan(name, "deb", "0.1.0", "0.2.0", "0" * 64, "", CONFIRM_S) for name in ("1", "2"))
+    journal.begin(journal.new_room(), first)
+    journal.enter(Phase.TRIAL)
+
+    async def ends(change: Callable[[], None]) -> Verdict | None:
+        async def sleep(seconds: float) -> None:
+            clock.now_s += seconds
+            if clock.now_s > 1100:
+                change()
+
+        clock.now_s, trial = 1000, Trial(BEFORE, CONFIRM_S, 1000)
+        return await watch(
+            trial, lambda: WELL, lambda: 1, clock, lambda _: None, sleep, lambda: journal.is_on_trial(first)
+        )
+
+    assert await ends(lambda: None) == Verdict(True)
+    assert await ends(lambda: journal.enter(Phase.RETURNED)) is None
+    journal.clear()
+    assert not journal.is_on_trial(first)
+    journal.begin(journal.new_room(), second)
+    journal.enter(Phase.TRIAL)
+    assert await ends(lambda: None) is None
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "127.0.0.1", "127.0.0.5", "::", "::1", "localhost"])
+def test_a_box_that_answers_on_loopback_takes_updates(host: str) -> None:
+    refuse_unaskable(host)
+
+
+def test_a_box_that_cannot_be_asked_is_told_before_anything_is_changed() -> None:
+    with pytest.raises(BadSetting, match=r"192\.0\.2\.7"):
+        refuse_unaskable("192.0.2.7")
+
+
+@pytest.mark.parametrize(("host", "at"), [("::", "::1"), ("0.0.0.0", "127.0.0.1")])
+def test_every_address_is_asked_where_it_listens(host: str, at: str) -> None:
+    with TCPServerAt(at) as server:
+        assert ask_health(host, server.server_address[1]) == {"status": "healthy"}
 
 
 async def test_neither_well_nor_ill_for_long_ends_too() -> None:
