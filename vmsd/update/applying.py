@@ -76,6 +76,8 @@ class Updater:
         """Make it ready. On a Debian box nothing has been changed after that; on an appliance the next boot is new."""
         opened = opened_bundle(order.file, self.keys())
         with self.journal.locked(), self._refusals_told(order.file), opened as bundle:
+            if self._appliance and self.journal.phase() in (Phase.STAGED, Phase.INSTALLING):
+                self.after_boot()  # whoever was writing the slot has been killed: the lock is ours
             if self.journal.phase() in OVER:
                 self.finish()
             self.journal.sweep()

@@ -83,7 +83,7 @@ class Journal:
     def locked(self) -> Iterator[None]:
         """Raises `Conflict` while another process is at it."""
         if not self._places.state.exists():
-            self._places.state.mkdir(parents=True)
+            self._places.state.mkdir(parents=True, exist_ok=True)
             self._places.state.chmod(0o755)
         handle = os.open(self._places.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.updates import Signer, signing
 from vmsd.errors import BadSetting, Invalid
+from vmsd.update import container
 from vmsd.update import keys as update_keys
 from vmsd.update.bundle import check_payloads, opened_bundle, unpack
 from vmsd.update.keys import load_trusted, take_replacement
@@ -152,6 +155,43 @@ def replacement(folder: Path, root: Signer, successor: Signer, serial: int) -> P
     file = folder / f"{raw}.vmsdk"
     file.write_bytes(signing.read_key(root.private).sign(update_keys.DOMAIN + text) + text)
     return file
+
+
+def test_a_stick_that_says_something_else_when_asked_again_replaces_no_keys(
+    signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept is what was checked: else the box would go back to the keys it came with, stolen ones maybe."""
+    root, successor = Signer(tmp_path / "keys", "root-2026"), Signer(tmp_path / "s")
+    kept, none = tmp_path / "kept.vmsdk", tmp_path / "none"
+    file = replacement(tmp_path, root, successor, 3)
+    good, reads = file.read_bytes(), []
+    opened = Path.open
+
+    def swapped(self: Path, *words: Any, **more: Any) -> Any:
+        if self == file:
+            reads.append(self)
+            if len(reads) > 1:
+                return io.BytesIO(b"x" * 100)
+        return opened(self, *words, **more)
+
+    monkeypatch.setattr(Path, "open", swapped)
+    take_replacement(file, load_trusted(signer.folder, none, none), kept)
+    assert kept.read_bytes() == good
+    assert load_trusted(signer.folder, none, kept).serial == 3
+
+
+@pytest.mark.parametrize("length", [0, 1, 63])
+def test_a_signature_of_another_length_is_none(
+    signer: Signer, files: dict[str, Path], tmp_path: Path, length: int
+) -> None:
+    file = signer.release(tmp_path / "out", files)
+    raw = file.read_bytes()
+    at = 512 + -(-int(raw[124:135], 8) // 512) * 512
+    short = raw[at + 512 : at + 512 + length]
+    middle = container.header("manifest.sig", length) + short + container.padding(length)
+    file.write_bytes(raw[:at] + middle + raw[at + 1024 :])
+    with pytest.raises(Invalid, match="not signed by anybody"):
+        read_whole(file, signer)
 
 
 def test_a_file_among_the_keys_that_is_none_is_named(signer: Signer) -> None:

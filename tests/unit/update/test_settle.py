@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests.system.update_scenarios import prepare_copy
 from vmsd.errors import BadSetting
 from vmsd.store.migrate import migration_files
 from vmsd.update.journal import Journal, Phase
+from vmsd.update.manifest import Kind
 from vmsd.update.places import Places
 from vmsd.update.settle import FOLDER, Settled, settle
 
@@ -26,6 +29,11 @@ class Box:
 
     def settle(self) -> Settled:
         return settle(self.places, self.database, self.restored.append)
+
+    def become(self, kind: Kind) -> None:
+        """Another kind of box than it was."""
+        text = json.dumps(asdict(replace(self.journal.plan(), kind=kind)))
+        (self.places.current / "plan.json").write_text(text)
 
     def set_schema(self, number: int) -> None:
         with sqlite3.connect(self.database) as opened:
@@ -69,6 +77,40 @@ def test_without_a_copy_the_old_version_is_kept_from_a_database_it_cannot_know(b
     box.journal.enter(Phase.RETURNED)
     with pytest.raises(BadSetting, match="newer version"):
         box.settle()
+
+
+def test_while_the_other_slot_is_written_no_copy_is_made_that_would_be_too_old(box: Box) -> None:
+    box.become("root")
+    assert box.settle() is Settled.NOTHING, "the old version records on, for minutes"
+    box.journal.enter(Phase.INSTALLED)
+    assert box.settle() is Settled.NOTHING
+    box.journal.enter(Phase.TRIAL)
+    assert box.settle() is Settled.COPIED
+
+
+@pytest.mark.parametrize("phase", [Phase.INSTALLING, Phase.INSTALLED])
+def test_a_new_version_nobody_could_write_down_changes_no_database_without_a_copy(box: Box, phase: Phase) -> None:
+    box.become("root")
+    box.journal.enter(phase)
+    box.set_schema(KNOWN - 1)
+    assert box.settle() is Settled.COPIED
+    box.set_schema(KNOWN + 1)
+    assert box.settle() is Settled.RESTORED, "the former version, whose phase could not be written down either"
+
+
+def test_what_was_confirmed_is_never_undone(box: Box) -> None:
+    box.settle()
+    box.set_schema(KNOWN + 1)
+    box.journal.enter(Phase.CONFIRMED)
+    assert box.settle() is Settled.NOTHING
+
+
+@pytest.mark.parametrize("plan", ["", "{}", "[]", "null", '{"before": 1, "slots": []}', "\0" * 600])
+def test_a_damaged_plan_keeps_no_box_from_recording(box: Box, plan: str) -> None:
+    (box.places.current / "plan.json").write_text(plan)
+    assert box.settle() is Settled.NOTHING
+    with pytest.raises(BadSetting, match=r"plan\.json"):
+        box.journal.plan()
 
 
 def test_without_an_update_nothing_is_done(box: Box) -> None:

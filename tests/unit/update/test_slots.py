@@ -108,6 +108,14 @@ def test_a_partition_that_is_too_small_is_refused_before_anything_is_written(fol
     assert not (folder / "update/current").exists()
 
 
+def test_a_command_that_was_killed_while_it_wrote_the_slot_is_in_nobodys_way(folder: Path) -> None:
+    updater, order = updater_of(folder), update_of(folder)
+    updater.stage(order)
+    updater.journal.enter(Phase.INSTALLING)
+    updater_of(folder).stage(order)
+    assert (updater.journal.phase(), boot(folder)) == (Phase.INSTALLED, "B")
+
+
 def test_a_way_back_that_was_cut_off_before_grub_was_told_goes_on(folder: Path) -> None:
     updater_of(folder).stage(update_of(folder))
     start_system(folder, boot(folder))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.test_crash_points import why_no_strace
+from vmsd.update.grubenv import encode
 from vmsd.update.journal import Journal, Phase, Plan
 from vmsd.update.places import Places
 
@@ -35,6 +36,7 @@ class Stage:
 
     def __init__(self, folder: Path, new: str) -> None:
         self.folder = folder
+        self.more: dict[str, str] = {}
         folder.mkdir()
         self.places = Places(state=folder / "update", runtime=folder / "run")
         for name, text in (("dpkg", DPKG), ("systemctl", SYSTEMCTL)):
@@ -51,7 +53,7 @@ class Stage:
     @property
     def environment(self) -> dict[str, str]:
         own = {"VMSD_UPDATE_STATE": str(self.places.state), "VMSD_UPDATE_RUNTIME": str(self.places.runtime)}
-        return own | {"STAND_IN": str(self.folder), "PATH": f"{self.folder}:{os.environ['PATH']}"}
+        return self.more | own | {"STAND_IN": str(self.folder), "PATH": f"{self.folder}:{os.environ['PATH']}"}
 
     def run(self, word: str, *before: str) -> int:
         words = [*before, "sh", str(SCRIPT), word]
@@ -120,6 +122,47 @@ def test_a_trial_that_boots_again_and_again_is_over(folder: Path) -> None:
         assert stage.installed() == "new"
     stage.boot()
     assert (stage.installed(), stage.journal.phase()) == ("old", Phase.RETURNED)
+
+
+def test_a_full_disk_on_the_way_back_leaves_nothing_that_keeps_services_away(folder: Path) -> None:
+    stage = Stage(folder, "new")
+    stage.run("install")
+    stage.journal.enter(Phase.INSTALLING)
+    (stage.places.current / ".interrupted.new").mkdir()  # what cannot be written, as on a full disk
+    shutil.rmtree(stage.places.runtime)
+    assert stage.run("resume") != 0
+    assert not (stage.places.runtime / "hold").exists()
+    (stage.places.current / ".interrupted.new").rmdir()
+    assert stage.run("return") == 0, "vmsd-update-return.service asks until it can be done"
+    assert (stage.installed(), stage.journal.phase()) == ("old", Phase.RETURNED)
+
+
+def test_a_trial_that_cannot_be_taken_back_at_boot_is_told_to_systemd(folder: Path) -> None:
+    stage = Stage(folder, "new")
+    stage.run("install")
+    (stage.places.current / "boots").write_text("3")
+    (stage.places.current / ".phase.new").mkdir()
+    shutil.rmtree(stage.places.runtime)
+    assert stage.run("resume") != 0
+    assert not (stage.places.runtime / "hold").exists()
+
+
+@pytest.mark.parametrize(("good", "boots"), [("0", True), ("1", False)])
+def test_a_program_that_does_not_start_boots_out_of_a_system_on_trial_alone(
+    folder: Path, good: str, boots: bool
+) -> None:
+    stage = Stage(folder, "new")
+    (stage.places.current / "kind").write_text("root")
+    (folder / "grubenv").write_bytes(encode({"ORDER": "B A", "A_OK": "1", "B_OK": good, "B_TRY": "1"}))
+    (folder / "appliance").write_text(f'grubenv = "{folder}/grubenv"\n[slots]\nA = "a"\nB = "b"\n')
+    (folder / "cmdline").write_text("BOOT_IMAGE=/vmlinuz ro vmsd.slot=B quiet\n")
+    (folder / "program").write_text("#!/bin/sh\nexit 1\n")
+    (folder / "program").chmod(0o755)
+    names = {"VMSD_APPLIANCE": "appliance", "VMSD_COMMAND_LINE": "cmdline", "VMSD_PROGRAM": "program"}
+    stage.more = {name: str(folder / file) for name, file in names.items()}
+    stage.run("return")
+    asked = (folder / "asked").read_text() if (folder / "asked").exists() else ""
+    assert ("reboot" in asked) is boots
 
 
 @pytest.mark.timeout(300)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from types import TracebackType
+from typing import Self
 
 import pytest
 
@@ -23,7 +23,7 @@ CONFIRM_S = 600.0
 
 
 class Healthy(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802 - its name
+    def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'{"status": "healthy"}')
@@ -38,12 +38,12 @@ class TCPServerAt(HTTPServer):
         super().__init__((address, 0), Healthy)
         self.timeout = 10
 
-    def __enter__(self) -> TCPServerAt:
+    def __enter__(self) -> Self:
         self.thread = Thread(target=self.handle_request)
         self.thread.start()
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.thread.join(15)
         self.server_close()
 
@@ -158,7 +158,7 @@ async def test_a_trial_that_somebody_else_has_ended_gets_no_verdict(tmp_path: Pa
     assert await ends(lambda: None) is None
 
 
-@pytest.mark.parametrize("host", ["", "0.0.0.0", "127.0.0.1", "127.0.0.5", "::", "::1", "localhost"])
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "127.0.0.1", "127.0.0.5", "::", "::1", "localhost"])  # noqa: S104 - asked
 def test_a_box_that_answers_on_loopback_takes_updates(host: str) -> None:
     refuse_unaskable(host)
 
@@ -168,7 +168,7 @@ def test_a_box_that_cannot_be_asked_is_told_before_anything_is_changed() -> None
         refuse_unaskable("192.0.2.7")
 
 
-@pytest.mark.parametrize(("host", "at"), [("::", "::1"), ("0.0.0.0", "127.0.0.1")])
+@pytest.mark.parametrize(("host", "at"), [("::", "::1"), ("0.0.0.0", "127.0.0.1")])  # noqa: S104 - asked
 def test_every_address_is_asked_where_it_listens(host: str, at: str) -> None:
     with TCPServerAt(at) as server:
         assert ask_health(host, server.server_address[1]) == {"status": "healthy"}
