@@ -5,19 +5,26 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 STA_UNSYNC = 0x0040
 STA_NANO = 0x2000
 TIME_ERROR = 5
 """From <sys/timex.h>; the return value and flags of a clock that nobody synchronises."""
+LOST = Path("/run/vmsd-image/clock-lost")
+"""Left by the start of the disk image when the clock had lost the time: it shows the date of the system since."""
 
 
 @dataclass(frozen=True)
 class KernelClock:
-    """`synchronised` is None where the kernel would not say; `offset_us` is what is left to correct."""
+    """`synchronised` is None where the kernel would not say; `offset_us` is what is left to correct.
+
+    `lost` when this boot began with a clock without a battery's time, however plausible it looks by now.
+    """
 
     synchronised: bool | None
     offset_us: int = 0
+    lost: bool = False
 
 
 class _Timex(ctypes.Structure):
@@ -37,11 +44,11 @@ class _Timex(ctypes.Structure):
 def read_kernel_clock() -> KernelClock:
     """Asks only (`modes` is 0), so it needs no right and changes nothing."""
     timex = _Timex(modes=0)
-    answer = _adjtimex(timex)
+    answer, lost = _adjtimex(timex), LOST.exists()
     if answer < 0:
-        return KernelClock(None)
+        return KernelClock(None, lost=lost)
     synchronised = answer != TIME_ERROR and not timex.status & STA_UNSYNC
-    return KernelClock(synchronised, timex.offset // 1000 if timex.status & STA_NANO else timex.offset)
+    return KernelClock(synchronised, timex.offset // 1000 if timex.status & STA_NANO else timex.offset, lost)
 
 
 @lru_cache(maxsize=1)

@@ -54,16 +54,19 @@ def offset_ms(clock: Clock) -> int:
     return clock.wall_ms() - round(clock.monotonic() * SECOND_MS)
 
 
-def judge_start(wall_ms: int, last_known_ms: int | None, *, synchronised: bool | None, doubted: bool) -> Doubt | None:
+def judge_start(
+    wall_ms: int, last_known_ms: int | None, *, synchronised: bool | None, doubted: bool, lost: bool = False
+) -> Doubt | None:
     """What speaks against the clock at the start of the daemon, when there is nothing to compare it with.
 
     `last_known_ms` is the newest time this box has ever trusted (None on a new one); `doubted` means the
-    daemon ended without trusting its clock, so only a synchronised one can clear itself.
+    daemon ended without trusting its clock, so only a synchronised one can clear itself; `lost` that the machine
+    started without the time, and shows the date its system was made.
     """
     if not EARLIEST_MS <= wall_ms <= LATEST_MS:
         return Doubt.IMPLAUSIBLE
     if last_known_ms is None:
-        return None
+        return Doubt.IMPLAUSIBLE if lost and not synchronised else None
     if wall_ms < last_known_ms - STEP_MS:
         return Doubt.BEFORE_LAST_KNOWN
     ahead_ms = AHEAD_SYNCHRONISED_MS if synchronised else STEP_MS if doubted else AHEAD_MS
@@ -102,9 +105,10 @@ class Timekeeper:
 
     def look(self) -> ClockTrust:
         wall_ms, monotonic_s = self._clock.wall_ms(), self._clock.monotonic()
-        synchronised = self._read_kernel().synchronised
+        kernel = self._read_kernel()
+        synchronised = kernel.synchronised
         offset_ms = self._offset_ms(wall_ms, monotonic_s)
-        doubt = self._judge(wall_ms, offset_ms, synchronised=synchronised)
+        doubt = self._judge(wall_ms, offset_ms, kernel)
         if doubt is None:
             self._anchor = (wall_ms, monotonic_s)
         self._set(ClockTrust(doubt is None, doubt, synchronised, offset_ms, wall_ms))
@@ -134,13 +138,13 @@ class Timekeeper:
         then_ms, then_s = self._anchor
         return wall_ms - then_ms - round((monotonic_s - then_s) * SECOND_MS)
 
-    def _judge(self, wall_ms: int, offset_ms: int, *, synchronised: bool | None) -> Doubt | None:
+    def _judge(self, wall_ms: int, offset_ms: int, kernel: KernelClock) -> Doubt | None:
         if not self._begun:
             return Doubt.NOT_READ_YET
         if self._anchor is not None:
-            return judge_step(offset_ms, synchronised=synchronised)
-        known = self._last_known_ms
-        return judge_start(wall_ms, known, synchronised=synchronised, doubted=self._doubted)
+            return judge_step(offset_ms, synchronised=kernel.synchronised)
+        known, synchronised = self._last_known_ms, kernel.synchronised
+        return judge_start(wall_ms, known, synchronised=synchronised, doubted=self._doubted, lost=kernel.lost)
 
     def _set(self, trust: ClockTrust) -> None:
         if (trust.trusted, trust.reason) != (self.current.trusted, self.current.reason):

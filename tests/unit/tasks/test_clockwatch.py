@@ -40,6 +40,15 @@ def test_the_clock_at_start_is_judged_by_what_the_box_knew(wall_ms, last_known_m
     assert judge_start(wall_ms, last_known_ms, synchronised=synchronised, doubted=False) == doubt
 
 
+def test_a_new_box_that_woke_without_the_time_believes_no_date_before_somebody_keeps_it_right():
+    now = {"kernel": KernelClock(synchronised=False, lost=True)}
+    keeper = Timekeeper(HandClock(), lambda: now["kernel"])
+    keeper.begin(None)
+    assert keeper.look().reason == Doubt.IMPLAUSIBLE
+    now["kernel"] = KernelClock(synchronised=True, lost=True)
+    assert keeper.look().trusted
+
+
 def test_a_clock_nobody_has_judged_is_not_trusted():
     keeper = Timekeeper(HandClock(), lambda: SYNCED)
     assert not keeper.trusted
