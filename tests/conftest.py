@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.support.site import Site
 
@@ -34,3 +37,12 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """A site whose store is ready and whose daemon has not been started: call `await site.start()`."""
     async with Site(tmp_path) as site:
         yield site
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command sets up the logs of its process, which here is ours."""
+    hook, handlers = sys.excepthook, logging.root.handlers[:]
+    yield
+    sys.excepthook, logging.root.handlers[:] = hook, handlers
+    structlog.reset_defaults()

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 
 from vmsd.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def logs_as_they_were() -> Iterator[None]:
-    """A command sets up the logs of its process, which here is ours."""
-    hook, handlers = sys.excepthook, logging.root.handlers[:]
-    yield
-    sys.excepthook, logging.root.handlers[:] = hook, handlers
-    structlog.reset_defaults()
 
 
 @pytest.fixture

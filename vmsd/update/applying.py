@@ -134,6 +134,7 @@ class Updater:
         """The slot cannot be booted until it is whole; from `offer` on it is what is booted next."""
         slot = appliance.other
         self.journal.enter(Phase.INSTALLING)
+        publish(self._places, self._clock)
         appliance.close(slot)
         try:
             slots.write_slot(appliance.devices[slot], bundle, payload)

@@ -21,6 +21,8 @@ from vmsd.update.slots import TRIES
 pytestmark = [pytest.mark.timeout(2400)]
 BOOT_S, INSTALL_S = 400, 900
 CONFIRM_S = 20
+LONGEST_CUT_S = 25
+"""Filling a slot takes longer."""
 CUTS = int(os.environ.get("VMSD_TEST_CUTS", "3"))
 APPLIANCE = "/usr/lib/vmsd-appliance.toml"
 
@@ -92,9 +94,13 @@ def slot(machine: Machine) -> str:
 
 def status(machine: Machine) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(
-        machine.ask("cat /var/lib/vmsd-update/status.json || echo '{}'", within_s=BOOT_S)
+        machine.ask("cat /var/lib/vmsd-update/status.json 2>/dev/null || echo '{}'", within_s=BOOT_S)
     )
     return found
+
+
+def phase(machine: Machine) -> str:
+    return machine.ask("cat /var/lib/vmsd-update/current/phase 2>/dev/null || echo none", within_s=BOOT_S)
 
 
 def ended(machine: Machine, new: str, result: str) -> dict[str, Any]:
@@ -148,26 +154,24 @@ def test_a_version_that_does_not_run_is_left_by_itself(machine: Machine, systems
 
 
 def test_the_plug_is_pulled_at_any_moment_and_the_box_starts_old_or_new(machine: Machine, systems: Systems) -> None:
+    """The stick stays in: what a cut has broken off is begun again by itself, until it is done."""
     put_stick(machine, systems.update("0.1.3"))
-    chance = random.Random(6)
+    old = machine.grubenv()["ORDER"].split()[0]
+    chance = random.Random()
     for number in range(CUTS):
         machine.start()
-        machine.until(lambda: status(machine).get("state") in ("staged", "installing"), BOOT_S, "it is being installed")
-        time.sleep(chance.uniform(0, 60))
+        machine.until(lambda: phase(machine) == "installing", BOOT_S, "it is being installed")
+        time.sleep(chance.uniform(0, LONGEST_CUT_S))
         machine.power_cut()
         print(f"cut {number}: {machine.grubenv()}")
+        if machine.grubenv()["ORDER"].split()[0] != old:
+            break
+    else:
+        machine.start()
+        assert slot(machine) == old, "what was broken off is not booted"
+        machine.wait_off(INSTALL_S)
     put_stick(machine, None)
     machine.start()
-    answers(machine)
-    found, told = slot(machine), status(machine)
-    assert (found, told["last"]["new"]) in (("B", "0.1.3"), ("A", "0.1.3"))
+    ended(machine, "0.1.3", "confirmed")
+    assert slot(machine) != old
     machine.power_off()
-    if found == "B":
-        put_stick(machine, systems.folder / "vmsd-update-0.1.3-amd64.vmsdu")
-        machine.start()
-        machine.wait_off(INSTALL_S)
-        put_stick(machine, None)
-        machine.start()
-        ended(machine, "0.1.3", "confirmed")
-        assert slot(machine) == "A"
-        machine.power_off()
