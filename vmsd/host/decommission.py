@@ -16,6 +16,7 @@ from typing import Any
 
 from vmsd.errors import BadSetting
 from vmsd.host.durable import sync, write_durably
+from vmsd.host.tree import LOST_AND_FOUND
 
 RECORD = "decommission.json"
 """Beside the database from the first thing destroyed to the last; whoever finds it there goes on."""
@@ -23,7 +24,6 @@ FITRIM = 0xC0185879
 """Of <linux/fs.h>: the file system tells the disk which blocks hold nothing any more."""
 NOT_OFFERED = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSYS}
 CHUNK_BYTES = 1 << 20
-LOST_AND_FOUND = "lost+found"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 

@@ -16,6 +16,8 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 NO_REPLACE = 1
 """RENAME_NOREPLACE of <linux/fs.h>."""
+LOST_AND_FOUND = "lost+found"
+"""Of the file system itself, on every new ext4: root's alone, and no city."""
 NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
@@ -49,7 +51,8 @@ class Tree:
 
     def folders(self) -> list[Folder]:
         """Every folder two levels down, whatever its name; a leading dot hides one."""
-        return [Folder(city, camera) for city in _subfolders(self.root) for camera in _subfolders(self.root / city)]
+        cities = [name for name in _subfolders(self.root) if name != LOST_AND_FOUND]
+        return [Folder(city, camera) for city in cities for camera in _subfolders(self.root / city)]
 
     def changed_ns(self, folder: Folder) -> int | None:
         """When a file last came to or left the folder; None when there is no such folder."""

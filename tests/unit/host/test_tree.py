@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -26,6 +27,20 @@ def test_folders_lie_two_levels_down_and_are_no_links(tree: Tree, tmp_path):
     (tree.root / "city" / "linked").symlink_to(tmp_path / "outside")
     (tree.root / "linked").symlink_to(tmp_path / "outside")
     (tree.root / "file").write_bytes(b"")
+    assert tree.folders() == [FOLDER]
+
+
+def test_what_a_new_ext4_has_made_for_root_alone_is_not_looked_into(tree: Tree, monkeypatch):
+    """It can be read by nobody but root, which the daemon is not: a look into it would end the whole scan."""
+    (tree.root / "lost+found").mkdir()
+    scandir = os.scandir
+
+    def refused(path: object) -> object:
+        if "lost+found" in str(path):
+            raise PermissionError
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
     assert tree.folders() == [FOLDER]
 
 
