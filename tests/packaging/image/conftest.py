@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.packaging.image.machine import Machine
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("VMSD_TEST_IMAGE_BUILD", ROOT / "build/image"))
 """Where `make image` has left the image and the root file system."""
-SITE = """\
+KEY = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+SITE = f"""\
 [site]
 name = "Local de teste"
 
@@ -23,10 +26,10 @@ plan = "basic"
 
 [admin]
 name = "admin"
-password = "{password}"
+password = "{{password}}"
 
 [ssh]
-key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZha2Uga2V5IGZvciBhIHRlc3Qgb25seSwgbm8gbW9yZQ teste"
+key = "{KEY} teste"
 """
 PASSWORD = "pedra azul no caminho 7"
 
