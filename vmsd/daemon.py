@@ -182,26 +182,23 @@ class Daemon:
             hls=self.hls,
             whep=self.whep,
             calls=self.calls,
-            renderer=Renderer(
-                web_dir(),
-                site_zone=ZoneInfo(settings.site.time_zone),
-                site_name=settings.site.name,
-                version=__version__,
-            ),
+            renderer=self._renderer(),
             integrity=self.evidence.integrity,
             feed=self.guards_room.feed,
             motion=self.guards_room.motion,
             kept_answers=KeptAnswers(base.database, base.keys.vault),
-            open_city=CityOpener(
-                base,
-                volume,
-                self.evidence,
-                self.guards_room,
-                self.acceptance,
-                self.devices,
-                self._runner("exporter").nudge,
-            ),
+            open_city=self._city_opener(),
         )
+
+    def _renderer(self) -> Renderer:
+        site = self._base.settings.site
+        zone = ZoneInfo(site.time_zone)
+        return Renderer(web_dir(), site_zone=zone, site_name=site.name, version=__version__)
+
+    def _city_opener(self) -> CityOpener:
+        nudge = self._runner("exporter").nudge
+        parts = (self.evidence, self.guards_room, self.acceptance, self.devices)
+        return CityOpener(self._base, self._volume, *parts, nudge)
 
     def _local_name(self) -> str | None:
         said = self.announcer.announced
